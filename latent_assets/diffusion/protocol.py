@@ -1,0 +1,117 @@
+"""What an engine is: a text-to-image latent diffusion model that renders batches of frames.
+
+Terms: B frames in a batch, T tokens in a context, D its width, h and w the height and width
+of the latents, S denoising steps. Everything crosses this seam as numpy arrays: the rest of the
+project neither knows nor imports TensorFlow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from latent_assets.diffusion.schedule import SamplingSchedule
+
+FloatArray = npt.NDArray[np.float32]
+ImageArray = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What can be known of a model without loading it (nor TensorFlow).
+
+    `weights_digest` is a hex sha256 that stands for the weights; it enters every frame's key.
+    """
+
+    name: str
+    title: str
+    weights_digest: str
+    tokens: int
+    context_width: int
+    latent_channels: int = 4
+    downscale: int = 8
+    """Pixels per latent, along each side."""
+    size_multiple: int = 128
+    """Height and width must be multiples of this many pixels."""
+    default_size: tuple[int, int] = (512, 512)
+    """Height, width in pixels."""
+    fixed_size: bool = False
+    """Whether `default_size` is the only size that the model renders."""
+    licence: str = ""
+    licence_notice: str = ""
+
+    def latent_shape(self, size: tuple[int, int]) -> tuple[int, int, int]:
+        """Shape (h, w, channels) of the latents of one picture of `size` (height, width) px."""
+        height, width = size
+        return height // self.downscale, width // self.downscale, self.latent_channels
+
+
+@dataclass(frozen=True)
+class EngineOptions:
+    """How an engine computes; `precision` alone changes the pixels by more than rounding."""
+
+    precision: str = "float32"
+    """`float32`, `mixed_float16` or `mixed_bfloat16`."""
+    jit_compile: bool | None = None
+    """XLA; None means on for a GPU, off for a CPU (where it is several times slower)."""
+    reference: bool = False
+    """Two denoiser calls a step, in KerasCV's own order of operations: bit-identical to it."""
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """How a model reads one prompt: what it understands of it and what not."""
+
+    text: str
+    token_count: int
+    warnings: tuple[str, ...] = field(default=())
+
+
+class Engine(Protocol):
+    """A loaded model. Not thread-safe; loaded once per process by `registry.load_engine`."""
+
+    info: ModelInfo
+    options: EngineOptions
+
+    def encode_text(self, prompts: Sequence[str]) -> FloatArray:
+        """prompts: N strings. Returns the text encodings, (N, T, D) float32.
+
+        Each row depends on its prompt alone, never on its neighbours in the call: prompts are
+        encoded one by one, so that an encoding is the same bytes in every walk.
+        """
+        ...
+
+    def predict_noise(
+        self, latents: FloatArray, timestep: int, context: FloatArray
+    ) -> FloatArray:
+        """One denoiser evaluation, without guidance.
+
+        latents: (B, h, w, 4) float32; timestep in 0..999; context: (B, T, D) float32.
+        Returns the predicted noise, (B, h, w, 4) float32.
+        """
+        ...
+
+    def sample(
+        self,
+        noise: FloatArray,
+        context: FloatArray,
+        unconditional: FloatArray,
+        guidance_scale: FloatArray,
+        schedule: SamplingSchedule,
+    ) -> FloatArray:
+        """The whole denoising loop.
+
+        noise: (B, h, w, 4) float32, the latents at the first (largest) timestep;
+        context: (B, T, D) float32; unconditional: (T, D) float32;
+        guidance_scale: (B,) float32, uncond + s * (cond - uncond), no second pass if all are 1.
+        Returns the final latents, (B, h, w, 4) float32.
+        """
+        ...
+
+    def decode(self, latents: FloatArray) -> ImageArray:
+        """latents: (B, h, w, 4) float32. Returns pictures, (B, height, width, 3) uint8."""
+        ...

@@ -1,0 +1,71 @@
+"""Errors that a user can cause, each told in words that help.
+
+An error of this family is shown without a stack trace: the command line prints it and exits,
+a Dagster step turns it into a `dagster.Failure`. Everything else is a defect and is shown whole.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+
+class LatentAssetsError(Exception):
+    """Base of the errors that are told to the user as they are.
+
+    `problem` says what is wrong and where; `cure` says what to do about it.
+    """
+
+    exit_code = 1
+
+    def __init__(self, problem: str, cure: str = "") -> None:
+        super().__init__(problem if not cure else f"{problem}\n  {cure}")
+        self.problem = problem
+        self.cure = cure
+
+
+@dataclass(frozen=True)
+class WalkProblem:
+    """One thing that is wrong in a walk file."""
+
+    file: str
+    field: str
+    message: str
+    line: int | None = None
+    value: str | None = None
+
+    def __str__(self) -> str:
+        place = self.file if self.line is None else f"{self.file}:{self.line}"
+        value = "" if self.value is None else f" (it is {self.value})"
+        return f"{place}: {self.field}: {self.message}{value}"
+
+    def as_dict(self) -> dict[str, object]:
+        """The problem as plain JSON types."""
+        return asdict(self)
+
+
+class InvalidWalkError(LatentAssetsError):
+    """A walk file that cannot be rendered, with every problem found in it."""
+
+    exit_code = 2
+
+    def __init__(self, problems: list[WalkProblem]) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = problems
+
+
+class UsageError(LatentAssetsError):
+    """A command or a setting that asks for something that does not exist."""
+
+    exit_code = 2
+
+
+class ModelError(LatentAssetsError):
+    """A model that cannot be loaded, or a request that it cannot serve."""
+
+
+class StoreError(LatentAssetsError):
+    """A frame store that cannot be read or written."""
+
+
+class MediaError(LatentAssetsError):
+    """Frames that cannot be made into the file that was asked for."""

@@ -1,0 +1,133 @@
+"""What is wrong with a walk file, in words: pydantic's errors told to a person, with lines."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from latent_assets.errors import WalkProblem
+from latent_assets.walks.schema import KINDS
+
+FieldPath = tuple[str | int, ...]
+_SHOWN_VALUE = 60
+
+_PLAIN_MESSAGES = {
+    "missing": "is required",
+    "bool_type": "must be true or false",
+    "int_type": "must be a whole number",
+    "float_type": "must be a number",
+    "finite_number": "must be a finite number",
+    "string_type": "must be text; put it in quotes",
+    "list_type": "must be a list, one item per line, each after a dash",
+    "model_type": "must be a group of `field: value` lines",
+    "model_attributes_type": "must be a group of `field: value` lines",
+    "dict_type": "must be a group of `field: value` lines",
+    "int_from_float": "must be a whole number",
+    "int_parsing_size": "is too large",
+}
+_BOUNDS = {
+    "greater_than": ("more than", "gt"),
+    "greater_than_equal": ("at least", "ge"),
+    "less_than": ("less than", "lt"),
+    "less_than_equal": ("at most", "le"),
+}
+
+
+def problems_of(
+    error: ValidationError, document: Mapping[str, Any], lines: Mapping[FieldPath, int], file: str
+) -> Iterator[WalkProblem]:
+    """One problem per wrong field; `lines` tells the line of each field in the file."""
+    kind = document.get("kind")
+    seen: set[tuple[str, str]] = set()
+    for raw in error.errors(include_url=False, include_context=True):
+        detail: dict[str, Any] = {**raw}
+        path = _field_path(detail["loc"], lines)
+        message = _message(detail, path, kind if isinstance(kind, str) else None)
+        if detail["type"].startswith("union_tag"):
+            path = ("kind",)
+            detail["input"] = kind
+        field = dotted(path) or "walk"
+        if (field, message) in seen:
+            continue
+        seen.add((field, message))
+        line = next((lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in lines), None)
+        value = None
+        if detail["type"] not in {"missing", "extra_forbidden"} and path in lines:
+            value = shown(detail["input"])
+        yield WalkProblem(file, field, message, line, value)
+
+
+def _field_path(location: tuple[int | str, ...], lines: Mapping[FieldPath, int]) -> FieldPath:
+    """The path in the file: pydantic's, without the names of the branches it tried."""
+    parts = list(location)
+    if parts and parts[0] in KINDS:
+        parts = parts[1:]
+    path: FieldPath = ()
+    for index, part in enumerate(parts):
+        last = index == len(parts) - 1
+        known = (*path, part) in lines
+        # Branches of a union (`int`, `list[...]`) are no fields; a missing last one is.
+        if known or (last and isinstance(part, str) and part.isidentifier() and part != "int"):
+            path = (*path, part)
+    return path
+
+
+def _message(  # noqa: PLR0911 - a table of cases
+    detail: dict[str, Any], path: FieldPath, kind: str | None
+) -> str:
+    context = detail.get("ctx") or {}
+    match detail["type"]:
+        case "union_tag_not_found" | "union_tag_invalid":
+            return f"must be one of: {', '.join(KINDS)}"
+        case "extra_forbidden":
+            return _unknown_field(str(path[-1]) if path else "?", kind, nested=len(path) > 1)
+        case "missing" if kind:
+            return f"is required for the kind {kind}"
+        case "literal_error":
+            return f"must be one of: {context.get('expected', '').replace(' or ', ', ')}"
+        case "greater_than" | "greater_than_equal" | "less_than" | "less_than_equal":
+            return _bound(detail["type"], context)
+        case "too_short" | "too_long":
+            words = "at least" if detail["type"] == "too_short" else "at most"
+            limit = context.get("min_length", context.get("max_length"))
+            return f"must have {words} {limit} items, it has {context.get('actual_length')}"
+        case "string_too_long" | "string_too_short":
+            longest = context.get("max_length")
+            short = f"must have at least {context.get('min_length')} characters"
+            return f"must have at most {longest} characters" if longest else short
+        case "value_error":
+            return str(context.get("error", detail["msg"]))
+        case other:
+            return _PLAIN_MESSAGES.get(other) or str(detail["msg"])
+
+
+def _bound(kind: str, context: dict[str, Any]) -> str:
+    words, key = _BOUNDS[kind]
+    limit = context.get(key)
+    return f"must be {words} {limit:g}" if isinstance(limit, float) else f"must be {words} {limit}"
+
+
+def _unknown_field(name: str, kind: str | None, *, nested: bool) -> str:
+    model = KINDS.get(kind or "")
+    if model is None or nested:
+        return "is not a field here"
+    known = sorted(model.model_fields)
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f"; did you mean `{close[0]}`?" if close else f"; known are: {', '.join(known)}"
+    return f"is not a field of the kind {kind}{hint}"
+
+
+def dotted(path: FieldPath) -> str:
+    """('output', 'formats', 0) -> output.formats[0]."""
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return shown(text.lstrip("."), quote=False)
+
+
+def shown(value: object, *, quote: bool = True) -> str:
+    """A value as it may be printed: short, and without control characters."""
+    text = repr(value) if quote else re.sub(r"[^\x20-\x7e\u00a0-\uffff]", "?", str(value))
+    return text if len(text) <= _SHOWN_VALUE else f"{text[: _SHOWN_VALUE - 1]}…"

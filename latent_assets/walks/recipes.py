@@ -1,0 +1,88 @@
+"""The recipe of a frame: all that determines its pixels, and nothing else. Its hash is the key.
+
+Not in it: the walk's name, the place in the walk, batch and chunk sizes, output formats. So the
+same frame in two walks is rendered once, and a change of format renders nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+
+from latent_assets.walks.points import ContextPoint, NoisePoint
+from latent_assets.walks.route import route
+from latent_assets.walks.schema import Walk
+
+RECIPE_SCHEMA = 1
+"""Raised when the meaning of a recipe changes; every frame is then rendered anew."""
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """How all frames of a walk are rendered: the model and the sampler."""
+
+    model: str
+    weights: str
+    """Digest of the weights."""
+    size: tuple[int, int]
+    """(height, width) in pixels."""
+    precision: str
+    sampler: str
+    sampler_version: int
+    num_steps: int
+    spacing: str
+    unconditional: str
+    """The negative prompt, or the empty one."""
+
+
+@dataclass(frozen=True)
+class FrameRecipe:
+    """One frame, determined."""
+
+    rendering: Rendering
+    context: ContextPoint
+    noise: NoisePoint
+    guidance_scale: Fraction
+
+    def as_dict(self) -> dict[str, object]:
+        """The recipe as plain JSON, all numbers exact."""
+        how = self.rendering
+        guided = self.guidance_scale != 1
+        return {
+            "schema": RECIPE_SCHEMA,
+            "model": how.model,
+            "weights": how.weights,
+            "size": list(how.size),
+            "precision": how.precision,
+            "sampler": how.sampler,
+            "sampler_version": how.sampler_version,
+            "num_steps": how.num_steps,
+            "spacing": how.spacing,
+            "guidance_scale": str(self.guidance_scale),
+            # Without guidance the negative prompt is never looked at.
+            "unconditional": how.unconditional if guided else None,
+            "context": self.context.as_dict(),
+            "noise": self.noise.as_dict(),
+        }
+
+    @cached_property
+    def key(self) -> str:
+        """64 hex digits: sha256 of the recipe's canonical JSON."""
+        return digest_of(self.as_dict())
+
+
+def digest_of(document: object) -> str:
+    """Hex sha256 of a JSON document in canonical form: sorted keys, no spaces, UTF-8."""
+    canonical = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def recipes_of(walk: Walk, rendering: Rendering) -> list[FrameRecipe]:
+    """The recipes of a walk's frames, in order."""
+    return [
+        FrameRecipe(rendering, point.context, point.noise, point.guidance_scale)
+        for point in route(walk)
+    ]

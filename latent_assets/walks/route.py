@@ -1,0 +1,156 @@
+"""From a walk to its frames: where each stands among the text encodings and in the noise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+
+from latent_assets.walks.paths import bilinear_weights
+from latent_assets.walks.points import (
+    Arc,
+    Blend,
+    ContextPoint,
+    Gaussian,
+    Loop,
+    NoiseArc,
+    NoisePoint,
+    Offset,
+    Orbit,
+)
+from latent_assets.walks.schema import (
+    Grid,
+    GuidanceSweep,
+    Interpolation,
+    NoiseLoop,
+    PromptWalk,
+    Walk,
+)
+from latent_assets.walks.timeline import keyframe_places, locate, positions
+
+
+@dataclass(frozen=True)
+class FramePoint:
+    """One frame of a walk, before a model comes in."""
+
+    context: ContextPoint
+    noise: NoisePoint
+    guidance_scale: Fraction
+    caption: str
+    """Where the frame stands, for people."""
+
+
+def route(walk: Walk) -> list[FramePoint]:
+    """The frames of a walk in order (a grid's row by row)."""
+    match walk:
+        case Interpolation():
+            return list(_interpolation(walk))
+        case Grid():
+            return list(_grid(walk))
+        case PromptWalk():
+            return list(_prompt_walk(walk))
+        case NoiseLoop():
+            return list(_noise_loop(walk))
+        case GuidanceSweep():
+            return list(_guidance_sweep(walk))
+
+
+def is_closed(walk: Walk) -> bool:
+    """Whether the last frame is followed by the first: a loop that plays without a seam."""
+    match walk:
+        case NoiseLoop():
+            return True
+        case Interpolation():
+            return walk.closed
+        case PromptWalk():
+            return walk.direction == "orbit"
+        case _:
+            return False
+
+
+def keyframe_frames(walk: Walk) -> dict[int, str]:
+    """Frames that stand exactly on a prompt: index -> prompt."""
+    return {
+        index: point.context.terms[0][1]
+        for index, point in enumerate(route(walk))
+        if isinstance(point.context, Blend) and len(point.context.terms) == 1
+    }
+
+
+def exact(number: float) -> Fraction:
+    """The number as it was written: 7.5 -> 15/2, 0.005 -> 1/200."""
+    return Fraction(str(number))
+
+
+def _noise(walk: Walk, position: Fraction) -> NoisePoint:
+    if walk.noise == "varying":
+        return Gaussian(walk.seed, stream=f"frame at {position}")
+    if walk.noise == "loop":
+        return Loop.of(walk.seed, position)
+    return Gaussian(walk.seed)
+
+
+def _interpolation(walk: Interpolation) -> Iterable[FramePoint]:
+    anchors = walk.anchors
+    places = keyframe_places(anchors, closed=walk.closed)
+    seeds = [walk.seed if anchor.seed is None else anchor.seed for anchor in anchors]
+    for position in positions(walk.frames, closed=walk.closed):
+        a, b, local = locate(position, places, anchors)
+        start, end = anchors[a].prompt, anchors[b].prompt
+        context: ContextPoint
+        if walk.method == "slerp":
+            context = Arc.of(start, end, local)
+        else:
+            context = Blend.of([1 - local, local], [start, end])
+        seeded = len(set(seeds)) > 1 or seeds[0] != walk.seed
+        noise = NoiseArc.of(seeds[a], seeds[b], local) if seeded else _noise(walk, position)
+        caption = start if not local else f"{start} → {end}, {float(local):.0%}"
+        yield FramePoint(context, noise, exact(walk.guidance_scale), caption)
+
+
+def _grid(walk: Grid) -> Iterable[FramePoint]:
+    steps = positions(walk.grid_size, closed=False)
+    for row, v in enumerate(steps):
+        for column, u in enumerate(steps):
+            noise = (
+                Gaussian(walk.seed, stream=f"cell at {u}, {v}")
+                if walk.noise == "varying"
+                else Gaussian(walk.seed)
+            )
+            context = Blend.of(bilinear_weights(u, v), walk.prompts)
+            caption = f"row {row + 1}, column {column + 1}"
+            yield FramePoint(context, noise, exact(walk.guidance_scale), caption)
+
+
+def _prompt_walk(walk: PromptWalk) -> Iterable[FramePoint]:
+    step = exact(walk.step_size)
+    closed = walk.direction == "orbit"
+    for index, position in enumerate(positions(walk.frames, closed=closed)):
+        context: ContextPoint
+        if closed:
+            context = Orbit(walk.prompt, walk.seed, step * walk.frames, position)
+        else:
+            context = Offset.of(walk.prompt, walk.direction, walk.seed, step * index)
+        yield FramePoint(
+            context,
+            _noise(walk, position),
+            exact(walk.guidance_scale),
+            f"{walk.prompt}, step {index}",
+        )
+
+
+def _noise_loop(walk: NoiseLoop) -> Iterable[FramePoint]:
+    for turn in positions(walk.frames, closed=True):
+        yield FramePoint(
+            Blend.at(walk.prompt),
+            Loop.of(walk.seed, turn),
+            exact(walk.guidance_scale),
+            f"{walk.prompt}, {float(turn) * 360:.0f}°",
+        )
+
+
+def _guidance_sweep(walk: GuidanceSweep) -> Iterable[FramePoint]:
+    for scale in walk.guidance_scales:
+        yield FramePoint(
+            Blend.at(walk.prompt), Gaussian(walk.seed), exact(scale), f"guidance {scale:g}"
+        )

@@ -1,0 +1,328 @@
+"""The walk file: every field that a user may write, with its bounds and its default.
+
+The models are frozen and strict: no unknown field, no number out of a string, no rounding.
+Their JSON Schema is exported to `data/walks/schema.json`, so that editors complete walk files.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from fractions import Fraction
+from itertools import pairwise
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    TypeAdapter,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
+
+MAX_FRAMES = 10_000
+MAX_PROMPT_CHARACTERS = 2_000
+MAX_SEED = 2**63 - 1
+NAME_PATTERN = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*")
+MAX_NAME_CHARACTERS = 100
+
+
+def _clean_prompt(text: str) -> str:
+    """Fold spacing and Unicode spelling, which mean nothing to a model; refuse what is no text."""
+    folded = " ".join(unicodedata.normalize("NFC", text).split())
+    if any(unicodedata.category(character) in {"Cc", "Cs"} for character in folded):
+        raise ValueError("holds control characters; remove them")
+    return folded
+
+
+def _not_blank(text: str) -> str:
+    if not text:
+        raise ValueError("is empty; write what the picture shows")
+    return text
+
+
+def _exact(value: object) -> Fraction:
+    """0.25, 1, "1/3" -> exact fraction, by the number's written form: 0.1 is 1/10."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str | Fraction):
+        raise ValueError("must be a number from 0 to 1, or a fraction such as 1/3")  # noqa: TRY004
+    try:
+        exact = Fraction(str(value)) if len(str(value)) <= 40 else None  # noqa: PLR2004
+    except (ValueError, ZeroDivisionError):
+        exact = None
+    if exact is None or not 0 <= exact <= 1:
+        raise ValueError("must be a number from 0 to 1, or a fraction such as 1/3")
+    return exact
+
+
+PromptText = Annotated[
+    str, StringConstraints(max_length=MAX_PROMPT_CHARACTERS), AfterValidator(_clean_prompt)
+]
+RequiredPrompt = Annotated[PromptText, AfterValidator(_not_blank)]
+Position = Annotated[
+    Fraction,
+    BeforeValidator(_exact),
+    PlainSerializer(str, return_type=str),
+    WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, {"type": "string"}]}),
+]
+GuidanceScale = Annotated[float, Field(ge=0, le=50, allow_inf_nan=False)]
+Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
+MIN_SIDE, MAX_SIDE = 64, 2048
+
+
+def _size(value: object) -> object:
+    sides = value if isinstance(value, list) else [value, value]
+    if len(sides) != 2 or not all(  # noqa: PLR2004
+        isinstance(side, int) and MIN_SIDE <= side <= MAX_SIDE for side in sides
+    ):
+        raise ValueError(
+            f"must be a whole number of pixels from {MIN_SIDE} to {MAX_SIDE}, or [height, width]"
+        )
+    return value
+
+
+_Side = Annotated[int, Field(ge=MIN_SIDE, le=MAX_SIDE)]
+Size = Annotated[
+    _Side | Annotated[list[_Side], Field(min_length=2, max_length=2)], BeforeValidator(_size)
+]
+Ease = Literal["linear", "ease-in", "ease-out", "ease-in-out"]
+ModelName = Literal["embedded", "stable-diffusion-1", "stable-diffusion-2.1"]
+Sampler = Literal["ddim", "dpm++2m", "euler"]
+Format = Literal["gif", "webp", "mp4", "apng", "avif", "html"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(
+        strict=True, frozen=True, extra="forbid", use_attribute_docstrings=True
+    )
+
+
+class Keyframe(_Part):
+    """An anchor of an interpolation: a prompt, and where the walk reaches it."""
+
+    prompt: RequiredPrompt
+    at: Position | None = None
+    """Where on the walk, from 0 (first frame) to 1 (last frame); default: evenly spaced."""
+    seed: Seed | None = None
+    """Noise at this keyframe; between two seeds the noise is interpolated spherically."""
+    ease: Ease = "linear"
+    """How the walk moves from this keyframe to the next."""
+
+
+class Output(_Part):
+    """The files that are made of the frames."""
+
+    formats: list[Format] = Field(default_factory=lambda: ["gif"], min_length=1, max_length=6)
+    """gif, webp, mp4, apng, avif, html (a player page)."""
+    fps: Annotated[float, Field(ge=0.1, le=60, allow_inf_nan=False)] = 10.0
+    """Frames per second."""
+    ping_pong: bool = False
+    """There and back again, without repeating the first and the last frame."""
+
+    @field_validator("formats")
+    @classmethod
+    def _no_format_twice(cls, formats: list[str]) -> list[str]:
+        if len(set(formats)) != len(formats):
+            raise ValueError("names a format twice; name each once")
+        return formats
+
+
+class Schedule(_Part):
+    """When the walk is rendered by itself. Schedules are off until switched on in the web UI."""
+
+    cron: Annotated[str, StringConstraints(min_length=9, max_length=100)]
+    """Five cron fields, e.g. "0 2 * * *" for every night at two."""
+    timezone: Annotated[str, StringConstraints(min_length=1, max_length=64)] = "UTC"
+    """An IANA time zone, e.g. Europe/Berlin."""
+
+    @field_validator("cron")
+    @classmethod
+    def _five_fields(cls, cron: str) -> str:
+        if not re.fullmatch(r"[\w*/,\-]+( +[\w*/,\-]+){4}", cron):
+            raise ValueError('must have five fields, as "0 2 * * *" for every night at two')
+        return cron
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, timezone: str) -> str:
+        try:
+            ZoneInfo(timezone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError("is no time zone; write one as Europe/Berlin, or UTC") from None
+        return timezone
+
+
+class _Walk(_Part):
+    description: Annotated[str, StringConstraints(max_length=2_000)] = ""
+    """One line for people; shown in the web UI."""
+    seed: Seed = 0
+    """Determines the noise, the same on every machine."""
+    negative_prompt: PromptText = ""
+    """What the pictures should not show."""
+    num_steps: Annotated[int, Field(ge=2, le=500)] = 25
+    """Denoising steps per frame."""
+    sampler: Sampler = "ddim"
+    """How the noise is walked away: ddim (as the Keras guide), dpm++2m, euler."""
+    spacing: Literal["uniform", "karras"] = "uniform"
+    """How the sampler's timesteps are spread."""
+    size: Size | None = None
+    """Pixels of a side, or [height, width]; default: the model's own size."""
+    batch_size: Annotated[int, Field(ge=1, le=64)] = 3
+    """Frames per forward pass: more is faster until memory is full."""
+    chunk_size: Annotated[int, Field(ge=1, le=1_000)] = 30
+    """Frames per step of the asset graph: what is retried, or sent to a worker, as one."""
+    model: ModelName | None = None
+    """Default: the deployment's setting."""
+    output: Output = Field(default_factory=Output)
+    schedule: Schedule | None = None
+
+    @property
+    def size_px(self) -> tuple[int, int] | None:
+        """(height, width) in pixels, or None for the model's own size."""
+        if self.size is None:
+            return None
+        height, width = (self.size, self.size) if isinstance(self.size, int) else self.size
+        return height, width
+
+
+class _Moving(_Walk):
+    frames: Annotated[int, Field(ge=2, le=MAX_FRAMES)]
+    """Length of the walk."""
+
+
+class _Guided(_Walk):
+    guidance_scale: GuidanceScale = 7.5
+    """How closely the pictures follow the prompt; 1 switches guidance off."""
+
+
+class Interpolation(_Moving, _Guided):
+    """From prompt to prompt."""
+
+    kind: Literal["interpolation"]
+    prompts: Annotated[list[RequiredPrompt], Field(min_length=2, max_length=1_000)] | None = None
+    """Two or more, evenly spaced."""
+    keyframes: Annotated[list[Keyframe], Field(min_length=2, max_length=1_000)] | None = None
+    """In place of `prompts`, to set places, seeds and easing."""
+    closed: bool = False
+    """Walk back to the first prompt: a loop without a repeated frame."""
+    method: Literal["lerp", "slerp"] = "lerp"
+    """Straight through the text encodings, or along the sphere."""
+    noise: Literal["fixed", "varying", "loop"] = "fixed"
+
+    @model_validator(mode="after")
+    def _one_source_of_keyframes(self) -> Interpolation:
+        if (self.prompts is None) == (self.keyframes is None):
+            raise ValueError("give either `prompts` or `keyframes`, one of the two")
+        if self.keyframes is not None:
+            _check_places(self.keyframes, closed=self.closed)
+            if self.noise != "fixed" and any(k.seed is not None for k in self.keyframes):
+                raise ValueError("keyframes with seeds set the noise: leave `noise` at fixed")
+        return self
+
+    @property
+    def anchors(self) -> list[Keyframe]:
+        """The keyframes, whichever way they were written."""
+        if self.keyframes is not None:
+            return self.keyframes
+        return [Keyframe(prompt=prompt) for prompt in self.prompts or []]
+
+
+class Grid(_Guided):
+    """Between four prompts at the corners of a square."""
+
+    kind: Literal["grid"]
+    prompts: Annotated[list[RequiredPrompt], Field(min_length=4, max_length=4)]
+    """Exactly four: top left, top right, bottom left, bottom right."""
+    grid_size: Annotated[int, Field(ge=2, le=64)]
+    """n: the grid has n by n pictures."""
+    noise: Literal["fixed", "varying"] = "fixed"
+
+    @property
+    def frames(self) -> int:
+        """Pictures in the grid."""
+        return self.grid_size**2
+
+
+class PromptWalk(_Moving, _Guided):
+    """Around one prompt, in small steps of its text encoding."""
+
+    kind: Literal["prompt_walk"]
+    prompt: RequiredPrompt
+    step_size: Annotated[float, Field(gt=0, le=10, allow_inf_nan=False)] = 0.005
+    """Root-mean-square change of an encoding's elements from frame to frame."""
+    direction: Literal["constant", "random", "orbit"] = "constant"
+    """constant: the same amount on every element (the Keras guide); random: a seeded direction;
+    orbit: a closed circle around the prompt."""
+    noise: Literal["fixed", "varying", "loop"] = "fixed"
+
+
+class NoiseLoop(_Moving, _Guided):
+    """One prompt, while the noise goes once round a circle."""
+
+    kind: Literal["noise_loop"]
+    prompt: RequiredPrompt
+    noise: Literal["loop"] = "loop"
+
+
+class GuidanceSweep(_Walk):
+    """One prompt and one noise, under a range of guidance scales."""
+
+    kind: Literal["guidance_sweep"]
+    prompt: RequiredPrompt
+    guidance_scales: Annotated[list[GuidanceScale], Field(min_length=1, max_length=1_000)]
+    noise: Literal["fixed"] = "fixed"
+
+    @property
+    def frames(self) -> int:
+        """One frame per guidance scale."""
+        return len(self.guidance_scales)
+
+
+Walk = Interpolation | Grid | PromptWalk | NoiseLoop | GuidanceSweep
+KINDS: dict[str, type[_Walk]] = {
+    "interpolation": Interpolation,
+    "grid": Grid,
+    "prompt_walk": PromptWalk,
+    "noise_loop": NoiseLoop,
+    "guidance_sweep": GuidanceSweep,
+}
+WALK_ADAPTER: TypeAdapter[Walk] = TypeAdapter(Annotated[Walk, Field(discriminator="kind")])
+
+
+def _check_places(keyframes: list[Keyframe], *, closed: bool) -> None:
+    places = [keyframe.at for keyframe in keyframes if keyframe.at is not None]
+    if any(later <= earlier for earlier, later in pairwise(places)):
+        raise ValueError("the keyframes' `at` must grow from each to the next")
+    if keyframes[0].at not in {None, Fraction(0)}:
+        raise ValueError("the first keyframe stands at the start: its `at` is 0")
+    if not closed and keyframes[-1].at not in {None, Fraction(1)}:
+        raise ValueError("the last keyframe stands at the end: its `at` is 1")
+    if closed and places and places[-1] == 1:
+        raise ValueError("a closed walk ends at its first keyframe: no other can have `at` 1")
+
+
+def walk_prompts(walk: Walk) -> list[str]:
+    """Every prompt that the walk names, each once, in order; the negative prompt not."""
+    if isinstance(walk, Interpolation):
+        named = [keyframe.prompt for keyframe in walk.anchors]
+    elif isinstance(walk, Grid):
+        named = walk.prompts
+    else:
+        named = [walk.prompt]
+    return list(dict.fromkeys(named))
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema of a walk file."""
+    schema = WALK_ADAPTER.json_schema()
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "A walk through latent space",
+        **schema,
+    }

@@ -1,0 +1,199 @@
+"""Words: how the embedded model reads a prompt. Pure numpy, no TensorFlow.
+
+A prompt is cut into words. A word that the model was trained on is taken as it is, one that has
+a trained neighbour (by phrase in `aliases`, by word stem, or by the cosine of its vector) is read
+as that neighbour, and the rest is unknown: it is left out, and told. Words that say nothing about
+a picture ("a", "of", "beautiful") are left out in silence.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from latent_assets.diffusion.embedded.weights import (
+    WEIGHTS_FILE,
+    WORD_VECTORS,
+    default_directory,
+)
+
+VOCABULARY_FILE = "vocabulary.json"
+PADDING = 0
+MAX_TOKENS = 16
+NEAR = 0.55
+"""Least cosine at which a word that was never trained is read as a trained one."""
+
+SILENT = frozenset(
+    """a an the of some my your his her its our their this that these those very is are be at to
+    for and or in on by with from near next style picture pictures photo photograph image images
+    photography photorealistic realistic beautiful lovely nice cute pretty little small big large
+    tiny huge high quality detailed highly resolution hd 4k 8k dslr art artwork artistic artist
+    famous great best one two like as it there front middle still life close up view shot there's
+    under over through into above behind beside between standing sitting""".split()
+)
+WORD = re.compile(r"[a-z0-9]+")
+
+
+@dataclass(frozen=True)
+class PromptReading:
+    """How a prompt is read. known: (word, the trained word it is used as); unknown: left out."""
+
+    text: str
+    known: tuple[tuple[str, str], ...]
+    unknown: tuple[str, ...]
+    dropped: tuple[str, ...] = ()
+    """Known words beyond the number of tokens that a context holds."""
+
+    @property
+    def used(self) -> tuple[str, ...]:
+        """The trained words, in order."""
+        return tuple(used_as for _, used_as in self.known)
+
+    def warnings(self) -> tuple[str, ...]:
+        """What a person should know of this reading."""
+        found = []
+        if not self.known:
+            words = ", ".join(self.unknown) or "nothing"
+            found.append(
+                f"Nothing in {self.text!r} is known to the embedded model ({words})."
+                " See `latent-assets vocabulary` for what it can draw."
+            )
+        elif self.unknown:
+            found.append(
+                f"In {self.text!r} the embedded model does not know {', '.join(self.unknown)}."
+                " See `latent-assets vocabulary` for what it can draw."
+            )
+        if self.dropped:
+            found.append(f"{self.text!r} is too long: {', '.join(self.dropped)} left out.")
+        return tuple(found)
+
+
+def words_of(text: str) -> list[str]:
+    """Lower-case words without accents, possessives and punctuation."""
+    plain = unicodedata.normalize("NFKD", text.lower())
+    plain = "".join(character for character in plain if not unicodedata.combining(character))
+    return WORD.findall(plain.replace("’", "'").replace("'s ", " "))
+
+
+def stems(word: str) -> Iterator[str]:
+    """The word, and what is left of it without an English ending."""
+    yield word
+    for ending, replacement in (("ies", "y"), ("es", ""), ("s", ""), ("ing", ""), ("ed", "")):
+        if word.endswith(ending) and len(word) - len(ending) >= 3:
+            yield word.removesuffix(ending) + replacement
+
+
+class Vocabulary:
+    """Words with their vectors; token i stands for words[i], token 0 for padding.
+
+    vectors: (V, 128); trained: the words that captions are made of; aliases: a phrase -> the
+    trained words that it is read as (none: it is silent).
+    """
+
+    def __init__(
+        self,
+        words: Sequence[str],
+        vectors: np.ndarray,
+        trained: Sequence[str],
+        aliases: Mapping[str, Sequence[str]],
+        concepts: Mapping[str, Sequence[str]],
+    ) -> None:
+        self._index = {word: index for index, word in enumerate(words)}
+        self._trained = [word for word in trained if word in self._index]
+        self._trained_set = frozenset(self._trained)
+        self._aliases = {tuple(words_of(phrase)): tuple(to) for phrase, to in aliases.items()}
+        self._longest_alias = max((len(phrase) for phrase in self._aliases), default=1)
+        self._concepts = {group: tuple(names) for group, names in concepts.items()}
+        norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+        self._directions = (vectors / np.maximum(norms, 1e-6)).astype(np.float32)
+        self._trained_rows = np.array([self._index[word] for word in self._trained], np.int64)
+
+    @classmethod
+    def load(cls, directory: Path | None = None) -> Vocabulary:
+        """Read the vocabulary that lies beside the weights."""
+        from safetensors import safe_open
+
+        directory = directory or default_directory()
+        text = (directory / VOCABULARY_FILE).read_text(encoding="utf-8")
+        with safe_open(directory / WEIGHTS_FILE, framework="numpy") as file:
+            vectors = file.get_tensor(WORD_VECTORS).astype(np.float32)
+        return cls(vectors=vectors, **json.loads(text))
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def known_words(self) -> dict[str, tuple[str, ...]]:
+        """What the model was taught, by kind: `things`, `scenes`, `colours`, `styles`."""
+        return dict(self._concepts)
+
+    def nearest(self, word: str) -> str | None:
+        """The trained word for any word, or None if there is none near enough."""
+        for stem in stems(word):
+            if stem in self._trained_set:
+                return stem
+        row = next((self._index[stem] for stem in stems(word) if stem in self._index), None)
+        if row is None or not self._trained:
+            return None
+        likeness = self._directions[self._trained_rows] @ self._directions[row]
+        best = int(np.argmax(likeness))
+        return self._trained[best] if likeness[best] >= NEAR else None
+
+    def read(self, text: str) -> PromptReading:
+        """Read a prompt."""
+        known: list[tuple[str, str]] = []
+        unknown: list[str] = []
+        words = words_of(text)
+        position = 0
+        while position < len(words):
+            alias = self._alias_at(words, position)
+            if alias is not None:
+                length, used = alias
+                phrase = " ".join(words[position : position + length])
+                known += [(phrase, word) for word in used]
+                position += length
+                continue
+            self._read_word(words[position], known, unknown)
+            position += 1
+        dropped = tuple(word for word, _ in known[MAX_TOKENS:])
+        return PromptReading(text, tuple(known[:MAX_TOKENS]), tuple(unknown), dropped)
+
+    def _alias_at(self, words: list[str], position: int) -> tuple[int, tuple[str, ...]] | None:
+        """The longest alias that starts here: (its number of words, what it is read as)."""
+        for length in range(self._longest_alias, 0, -1):
+            phrase = tuple(words[position : position + length])
+            if len(phrase) == length and phrase in self._aliases:
+                return length, self._aliases[phrase]
+        return None
+
+    def _read_word(self, word: str, known: list[tuple[str, str]], unknown: list[str]) -> None:
+        if word in self._trained_set:
+            known.append((word, word))
+        elif word not in SILENT:
+            used_as = self.nearest(word)
+            if used_as is None:
+                unknown.append(word)
+            else:
+                known.append((word, used_as))
+
+    def tokens(self, text: str) -> np.ndarray:
+        """(16,) int32, padded with 0."""
+        ids = [self._index[word] for word in self.read(text).used]
+        return np.array(ids + [PADDING] * (MAX_TOKENS - len(ids)), np.int32)
+
+
+@lru_cache(maxsize=1)
+def default_vocabulary() -> Vocabulary:
+    """The vocabulary that comes with the project."""
+    return Vocabulary.load()
+
+
+def describe_prompt(text: str) -> PromptReading:
+    """How the embedded model reads a prompt; loads no model."""
+    return default_vocabulary().read(text)

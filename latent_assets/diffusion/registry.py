@@ -1,0 +1,117 @@
+"""The models by name: describe one, read a prompt as it does, load it.
+
+Importing this module does not import TensorFlow; `load_engine` alone does (its modules import it
+inside their functions).
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from latent_assets.diffusion import embedded, embedded_models, keras_cv_models, tokenizer, weights
+from latent_assets.diffusion.protocol import Engine, EngineOptions, ModelInfo, Prompt
+from latent_assets.diffusion.stable_diffusion import STABLE_DIFFUSION_MODELS, StableDiffusionModel
+from latent_assets.diffusion.tensorflow_engine import LatentModels, TensorFlowEngine
+from latent_assets.diffusion.tensorflow_runtime import check_precision, prepare_device
+from latent_assets.errors import UsageError
+
+EMBEDDED = "embedded"
+MODEL_NAMES = (EMBEDDED, *STABLE_DIFFUSION_MODELS)
+
+DEFAULT_OPTIONS = EngineOptions()
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class WeightsSource:
+    """Where models come from; built from the settings by the caller."""
+
+    models_dir: Path
+    """Holds embedded/ and what is downloaded."""
+    weights_dir: Path | None = None
+    """Three h5 files put there by hand, for Stable Diffusion."""
+    random_seed: int | None = None
+    """Seeded random weights in place of downloaded ones (tests, benchmarks)."""
+
+
+_loaded: dict[tuple[str, WeightsSource, EngineOptions], Engine] = {}
+"""The one engine that this process holds: a second one would not fit beside it."""
+
+
+def describe_model(name: str, source: WeightsSource) -> ModelInfo:
+    """What is known of a model without loading it. UsageError if there is none of that name."""
+    if name == EMBEDDED:
+        return embedded.model_info(source.models_dir / EMBEDDED)
+    model = _stable_diffusion(name)
+    if source.random_seed is not None:
+        return model.info(model.random_digest(source.random_seed))
+    return model.info(weights.weights_digest(model, source.models_dir, source.weights_dir))
+
+
+def read_prompt(name: str, source: WeightsSource, text: str) -> Prompt:
+    """How many tokens a model makes of a prompt, and what it will not understand of it."""
+    if name == EMBEDDED:
+        reading = _vocabulary(source.models_dir / EMBEDDED).read(text)
+        return Prompt(text, len(reading.used), reading.warnings())
+    _stable_diffusion(name)
+    ids = tokenizer.encode(text)
+    warnings = (tokenizer.too_long(ids),) if len(ids) > tokenizer.MAX_TOKENS else ()
+    return Prompt(text, len(ids), warnings)
+
+
+def load_engine(
+    name: str, source: WeightsSource, options: EngineOptions = DEFAULT_OPTIONS
+) -> Engine:
+    """The engine of a model; the same one for the same arguments, for as long as none else is.
+
+    Raises UsageError for an unknown name, ModelError if the weights cannot be had.
+    """
+    key = (name, source, options)
+    if key in _loaded:
+        return _loaded[key]
+    info = describe_model(name, source)
+    unload()
+    check_precision(options.precision)
+    device = prepare_device()
+    logger.info("Loading %s on %s.", info.title, device)
+    if name != EMBEDDED:  # a licence to accept, not just an attribution
+        logger.warning("%s", info.licence_notice)
+    _loaded[key] = TensorFlowEngine(info, _load_models(name, source, options), options)
+    return _loaded[key]
+
+
+def unload() -> None:
+    """Free the engine that this process holds, if any."""
+    if not _loaded:
+        return
+    import keras
+
+    _loaded.clear()
+    keras.backend.clear_session()
+    gc.collect()
+
+
+def _load_models(name: str, source: WeightsSource, options: EngineOptions) -> LatentModels:
+    if name == EMBEDDED:
+        return embedded_models.load(source.models_dir / EMBEDDED, options.precision)
+    model = _stable_diffusion(name)
+    if source.random_seed is not None:
+        return keras_cv_models.load_random(model, source.random_seed, options.precision)
+    paths = weights.find_weights(model, source.models_dir, source.weights_dir)
+    return keras_cv_models.load_from_files(model, paths, options.precision)
+
+
+@lru_cache(maxsize=4)
+def _vocabulary(directory: Path) -> embedded.Vocabulary:
+    return embedded.Vocabulary.load(directory)
+
+
+def _stable_diffusion(name: str) -> StableDiffusionModel:
+    if name not in STABLE_DIFFUSION_MODELS:
+        raise UsageError(f"There is no model {name!r}.", f"Choose from {', '.join(MODEL_NAMES)}.")
+    return STABLE_DIFFUSION_MODELS[name]

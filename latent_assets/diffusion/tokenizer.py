@@ -1,0 +1,81 @@
+"""CLIP's tokenizer, offline: the ids that KerasCV's `SimpleTokenizer` gives.
+
+The byte-pair encoding is `instant-clip-tokenizer`'s, which carries the vocabulary inside its
+wheel; the text is cleaned here, in KerasCV's order. docs/stable-diffusion.md lists the few
+differences that are left. TensorFlow is not needed.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from functools import lru_cache
+
+from instant_clip_tokenizer import Tokenizer
+
+from latent_assets.errors import ModelError
+
+MAX_TOKENS = 77
+START_OF_TEXT = 49406
+END_OF_TEXT = 49407
+MARKERS = 2
+"""Of the 77 tokens, the first and one after the text are markers."""
+
+_CUT_CONTEXT = 40
+"""Characters shown on either side of the place where a long prompt would be cut."""
+
+# A marker counts as one where SimpleTokenizer's pattern can begin to match it: not straight
+# after punctuation, which would swallow its "<|".
+_MARKER = re.compile(r"(?<![^\s\w])(<\|startoftext\|>|<\|endoftext\|>)", re.IGNORECASE)
+_MARKER_IDS = {"<|startoftext|>": START_OF_TEXT, "<|endoftext|>": END_OF_TEXT}
+
+
+@lru_cache(maxsize=1)
+def _tokenizer() -> Tokenizer:
+    return Tokenizer()
+
+
+def encode(text: str) -> list[int]:
+    """Ids of the text, between the start and the end marker; of any length.
+
+    HTML entities are unescaped twice and white space is joined, as in KerasCV (and CLIP).
+    """
+    cleaned = " ".join(html.unescape(html.unescape(text)).split()).lower()
+    ids: list[int] = []
+    for piece in _MARKER.split(cleaned):
+        marker = _MARKER_IDS.get(piece)
+        ids.extend(_tokenizer().encode(piece) if marker is None else [marker])
+    return [START_OF_TEXT, *ids, END_OF_TEXT]
+
+
+def pad(ids: list[int], truncate: bool = False) -> list[int]:
+    """Exactly 77 ids, filled up with the end marker as KerasCV does.
+
+    Raises ModelError for more than 77, unless `truncate`: then the first 75 of the text count.
+    """
+    if len(ids) <= MAX_TOKENS:
+        return ids + [END_OF_TEXT] * (MAX_TOKENS - len(ids))
+    if truncate:
+        return [*ids[: MAX_TOKENS - 1], END_OF_TEXT]
+    raise ModelError(
+        too_long(ids),
+        "Shorten the prompt, or allow truncation to have the rest ignored.",
+    )
+
+
+def too_long(ids: list[int]) -> str:
+    """What to say of a prompt of more than 77 tokens: how many, and where it would be cut."""
+    kept = _tokenizer().decode(ids[1 : MAX_TOKENS - 1]).rstrip()
+    lost = _tokenizer().decode(ids[MAX_TOKENS - 1 : -1]).rstrip()
+    return (
+        f"The prompt has {len(ids) - MARKERS} tokens, the model reads {MAX_TOKENS - MARKERS}:"
+        f' it would be cut after "{_tail(kept)}", before "{_head(lost)}".'
+    )
+
+
+def _tail(text: str) -> str:
+    return text if len(text) <= _CUT_CONTEXT else f"...{text[-_CUT_CONTEXT:]}"
+
+
+def _head(text: str) -> str:
+    return text if len(text) <= _CUT_CONTEXT else f"{text[:_CUT_CONTEXT]}..."

@@ -1,0 +1,34 @@
+"""From frames to files that people look at, and what can be measured on frames.
+
+Pure: knows neither models nor walks nor Dagster. Frames come as factories of iterables, so that
+a thousand of them need not be in memory at once; every file appears whole or not at all.
+"""
+
+from latent_assets.media.animation import FORMATS, Format, write_animation
+from latent_assets.media.frames import Frames, check_frames, ping_pong_order, play_order
+from latent_assets.media.provenance import Provenance, inspect_file, root_digest
+from latent_assets.media.stills import (
+    contact_sheet,
+    picture_grid,
+    thumbnail_gif,
+    thumbnail_png,
+    write_png,
+)
+
+__all__ = [
+    "FORMATS",
+    "Format",
+    "Frames",
+    "Provenance",
+    "check_frames",
+    "contact_sheet",
+    "inspect_file",
+    "picture_grid",
+    "ping_pong_order",
+    "play_order",
+    "root_digest",
+    "thumbnail_gif",
+    "thumbnail_png",
+    "write_animation",
+    "write_png",
+]

@@ -1,0 +1,150 @@
+"""Still pictures: the grid of a four-way walk, contact sheets, thumbnails."""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from latent_assets.errors import MediaError
+from latent_assets.media import gif, provenance
+from latent_assets.media.frames import Frames, ImageArray, check_frames
+from latent_assets.media.output import written
+
+_PAPER = (24, 26, 30)
+_INK = (222, 224, 228)
+_MAX_SIDE_PX = 32_000
+
+
+def picture_grid(frames: Frames, columns: int, *, gap_px: int = 0) -> ImageArray:
+    """Pictures side by side, row by row. Returns (H, W, 3) uint8.
+
+    For an n x n walk, columns is n. Places left over in the last row are dark.
+    """
+    if columns < 1:
+        raise MediaError(f"a grid of {columns} columns", "Ask for one column or more.")
+    rows = list(_rows(check_frames(frames), columns))
+    height, width = rows[0][0].shape[:2]
+    total = len(rows) * (height + gap_px) - gap_px, columns * (width + gap_px) - gap_px
+    if max(total) > _MAX_SIDE_PX:
+        raise MediaError(
+            f"the grid would be {total[1]}x{total[0]} px, more than {_MAX_SIDE_PX} a side",
+            "Use a smaller grid or smaller frames.",
+        )
+    sheet = np.full((*total, 3), _PAPER, np.uint8)
+    for row, pictures in enumerate(rows):
+        top = row * (height + gap_px)
+        for column, picture in enumerate(pictures):
+            left = column * (width + gap_px)
+            sheet[top : top + height, left : left + width] = picture
+    return sheet
+
+
+def _rows(pictures: Iterator[ImageArray], columns: int) -> Iterator[list[ImageArray]]:
+    while row := list(islice(pictures, columns)):
+        yield row
+
+
+def contact_sheet(
+    frames: Frames,
+    labels: Iterable[str] | None = None,
+    *,
+    columns: int | None = None,
+    cell_px: int = 160,
+) -> ImageArray:
+    """Small pictures with their numbers (or labels) below. Returns (H, W, 3) uint8.
+
+    cell_px: longest side of each picture; larger frames are reduced, smaller ones are not
+    enlarged. columns: by default as many as make the sheet about 4:3.
+    """
+    small = [_reduced(picture, cell_px) for picture in check_frames(frames)]
+    width, height = small[0].size
+    columns = columns or max(1, min(len(small), round(math.sqrt(len(small) * 4 / 3))))
+    rows = math.ceil(len(small) / columns)
+    pad, line = 8, 18
+    step_x, step_y = width + pad, height + line + pad
+    sheet = Image.new("RGB", (columns * step_x + pad, rows * step_y + pad), _PAPER)
+    draw = ImageDraw.Draw(sheet)
+    font = ImageFont.load_default(size=12)
+    names = map(str, range(len(small))) if labels is None else labels
+    for index, (picture, name) in enumerate(zip(small, names, strict=False)):
+        x, y = pad + index % columns * step_x, pad + index // columns * step_y
+        sheet.paste(picture, (x, y))
+        draw.text((x + width / 2, y + height + 3), name, fill=_INK, font=font, anchor="ma")
+    return np.asarray(sheet)
+
+
+def _reduced(picture: ImageArray, longest_px: int) -> Image.Image:
+    image = Image.fromarray(picture)
+    image.thumbnail((longest_px, longest_px), Image.Resampling.LANCZOS)
+    return image
+
+
+def write_png(
+    picture: ImageArray, path: Path, *, provenance: Mapping[str, Any] | None = None
+) -> Path:
+    """picture: (H, W, 3) uint8. Raises MediaError. See `media.provenance` for the record."""
+    text = None if provenance is None else _to_text(provenance)
+    with written(path) as temporary:
+        Image.fromarray(picture).save(temporary, "PNG", pnginfo=_png_info(text), optimize=False)
+    return path
+
+
+_to_text, _png_info = provenance.to_text, provenance.png_info
+
+
+def thumbnail_png(picture: ImageArray, *, longest_px: int = 256, max_bytes: int = 100_000) -> str:
+    """A `data:` URL of a small PNG of the picture, of at most max_bytes characters."""
+
+    def encode(size_px: int) -> bytes:
+        buffer = io.BytesIO()
+        _reduced(picture, size_px).save(buffer, "PNG", optimize=True)
+        return buffer.getvalue()
+
+    return _data_url("image/png", encode, longest_px, max_bytes)
+
+
+def thumbnail_gif(
+    frames: Frames, *, fps: float = 8, longest_px: int = 128, max_bytes: int = 100_000
+) -> str:
+    """A `data:` URL of a small looping GIF, of at most max_bytes characters.
+
+    Of a long walk it shows at most 24 frames (fewer if max_bytes is small), evenly chosen, in
+    the same overall time.
+    """
+    small = [np.asarray(_reduced(picture, longest_px)) for picture in check_frames(frames)]
+    chosen = _evenly(small, max(2, min(24, max_bytes // 2500)))
+    rate = Fraction(fps).limit_denominator(1000) * len(chosen) / len(small)
+    rate = max(Fraction(1, 4), min(rate, Fraction(50)))
+
+    def encode(size_px: int) -> bytes:
+        buffer = io.BytesIO()
+        reduced = [np.asarray(_reduced(picture, size_px)) for picture in chosen]
+        gif.write_gif_to(buffer, lambda: reduced, fps=rate, loop=True)
+        return buffer.getvalue()
+
+    return _data_url("image/gif", encode, longest_px, max_bytes)
+
+
+def _evenly(items: list[ImageArray], most: int) -> list[ImageArray]:
+    if len(items) <= most:
+        return items
+    return [items[round(index * (len(items) - 1) / (most - 1))] for index in range(most)]
+
+
+def _data_url(mime: str, encode: Any, size_px: int, max_bytes: int) -> str:
+    """Reduces the picture until its URL fits."""
+    while True:
+        url = f"data:{mime};base64,{base64.b64encode(encode(size_px)).decode('ascii')}"
+        if len(url) <= max_bytes or size_px <= 16:  # noqa: PLR2004
+            return url
+        # Bytes grow about with the area; 0.9 so that one more round suffices.
+        size_px = max(16, min(size_px - 1, int(size_px * 0.9 * math.sqrt(max_bytes / len(url)))))

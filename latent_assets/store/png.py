@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 ImageArray = npt.NDArray[np.uint8]
 
 RECEIPT_KEYWORD = "latent-assets:receipt"
+_END = b"\0\0\0\0IEND\xaeB`\x82"
 
 
 def pixel_digest(pixels: ImageArray) -> str:
@@ -53,6 +54,8 @@ def decode(data: bytes) -> tuple[ImageArray, dict[str, str]]:
 
     Raises ValueError with the decoder's words for bytes that are no whole RGB PNG.
     """
+    if not data.endswith(_END):  # the decoder would do without
+        raise ValueError("no whole PNG: it is cut short")
     try:
         with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
             texts = _texts(image)

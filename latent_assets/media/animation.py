@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from latent_assets.errors import MediaError
-from latent_assets.media import gif
+from latent_assets.media import apng, gif, player, video, webp
 from latent_assets.media import provenance as records
 from latent_assets.media.frames import Frames, exact_fps
 from latent_assets.media.output import written
@@ -32,6 +32,8 @@ class Format:
     """Why there are no more frames per second."""
     writer: Writer | None = None
     """(frames, path, *, fps, loop, text) -> number of frames; None for stills."""
+    loop_flag: bool = True
+    """Whether the file says if it plays for ever; MP4 leaves it to the player, AVIF always does."""
 
     @property
     def animated(self) -> bool:
@@ -51,6 +53,20 @@ FORMATS: dict[str, Format] = {
             why_max="browsers slow down frames of less than two hundredths of a second",
             writer=gif.write_gif,
         ),
+        Format("webp", ".webp", "image/webp", "Animated WebP", writer=webp.write_webp),
+        Format("mp4", ".mp4", "video/mp4", "MP4, H.264", writer=video.write_mp4, loop_flag=False),
+        Format(
+            "apng",
+            ".apng",
+            "image/apng",
+            "Animated PNG",
+            lossless=True,
+            writer=apng.write_apng,
+        ),
+        Format(
+            "avif", ".avif", "image/avif", "Animated AVIF", writer=video.write_avif, loop_flag=False
+        ),
+        Format("html", ".html", "text/html", "Web page with a player", writer=player.write_player),
         Format("png", ".png", "image/png", "PNG grid or contact sheet", lossless=True),
     )
 }

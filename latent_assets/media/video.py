@@ -39,7 +39,7 @@ def write_mp4(frames: Frames, path: Path, *, fps: Fraction, loop: bool, text: st
                 "libx264", rate=fps, options={"crf": _CRF, "preset": "slow", "tune": "animation"}
             )
             stream.pix_fmt = "yuv420p"
-            for number, picture in enumerate(check_frames(frames), start=1):  # noqa: B007 - the count
+            for number, picture in enumerate(check_frames(frames), start=1):
                 even = _even(picture)
                 if number == 1:
                     stream.height, stream.width = even.shape[:2]

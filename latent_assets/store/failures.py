@@ -46,6 +46,7 @@ _CURES = {
     errno.EPERM: _FORBIDDEN,
     errno.EROFS: _FORBIDDEN,
     errno.EMFILE: "Too many files are open: raise the limit (`ulimit -n`).",
+    errno.EEXIST: "A file stands where a folder is needed: move it away.",
     errno.ENOTDIR: "A file stands where a folder is needed: move it away.",
     errno.EISDIR: "A folder stands where a file is needed: move it away.",
     errno.EIO: "The disk reports an error: check it before rendering further.",

@@ -47,10 +47,13 @@ def write_gif_to(
     loop: bool,
     text: str | None = None,
     dither: bool = False,
+    fast: bool = False,
 ) -> int:
-    """As `write_gif`, into an open file."""
+    """As `write_gif`, into an open file. fast: see `quantize`."""
     number = 0
-    stills = in_order(lambda picture: _still(picture, dither=dither), _novel(frames), _THREADS)
+    stills = in_order(
+        lambda picture: _still(picture, dither=dither, fast=fast), _novel(frames), _THREADS
+    )
     for number, (still, delay) in enumerate(zip(stills, delays(fps, TICKS_PER_SECOND)), start=1):  # noqa: B905 - delays never end
         if number == 1:
             file.write(_header(still, loop=loop, text=text))
@@ -80,9 +83,9 @@ class _Still:
     """LZW code size and data blocks."""
 
 
-def _still(picture: ImageArray, *, dither: bool) -> _Still:
+def _still(picture: ImageArray, *, dither: bool, fast: bool) -> _Still:
     buffer = io.BytesIO()
-    quantize(picture, dither=dither).save(buffer, "GIF", interlace=0, optimize=False)
+    quantize(picture, dither=dither, fast=fast).save(buffer, "GIF", interlace=0, optimize=False)
     return _parse(buffer.getvalue())
 
 

@@ -128,7 +128,7 @@ def thumbnail_gif(
     def encode(size_px: int) -> bytes:
         buffer = io.BytesIO()
         reduced = [np.asarray(_reduced(picture, size_px)) for picture in chosen]
-        gif.write_gif_to(buffer, lambda: reduced, fps=rate, loop=True)
+        gif.write_gif_to(buffer, lambda: reduced, fps=rate, loop=True, fast=True)
         return buffer.getvalue()
 
     return _data_url("image/gif", encode, longest_px, max_bytes)

@@ -1,0 +1,124 @@
+"""Grids put every picture in its place; thumbnails stay small."""
+
+import base64
+import io
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from latent_assets.errors import MediaError
+from latent_assets.media import (
+    Provenance,
+    contact_sheet,
+    inspect_file,
+    picture_grid,
+    root_digest,
+    thumbnail_gif,
+    thumbnail_png,
+    write_png,
+)
+
+
+def noise(number, size=(16, 24)):
+    return np.random.default_rng(number).integers(0, 256, (*size, 3), np.uint8)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(1, 12), st.integers(1, 5), st.integers(0, 4))
+def test_every_picture_is_at_its_place_in_the_grid(count, columns, gap):
+    pictures = [noise(n, (6, 8)) for n in range(count)]
+    grid = picture_grid(lambda: pictures, columns, gap_px=gap)
+    rows = -(-count // columns)
+    assert grid.shape == (rows * (6 + gap) - gap, columns * (8 + gap) - gap, 3)
+    for number, picture in enumerate(pictures):
+        top, left = number // columns * (6 + gap), number % columns * (8 + gap)
+        np.testing.assert_array_equal(grid[top : top + 6, left : left + 8], picture)
+
+
+def test_grids_that_cannot_be_are_told():
+    with pytest.raises(MediaError, match="0 columns"):
+        picture_grid(lambda: [noise(0)], 0)
+    with pytest.raises(MediaError, match="no frames"):
+        picture_grid(list, 3)
+    with pytest.raises(MediaError, match="smaller grid"):
+        picture_grid(lambda: [np.zeros((2, 20_000, 3), np.uint8)] * 2, 2)
+
+
+def test_a_grid_file_is_lossless_and_carries_its_record(tmp_path):
+    record = Provenance(walk={"kind": "grid"}, model={}, frame_digests=("a",)).as_dict()
+    grid = picture_grid(lambda: [noise(n) for n in range(4)], 2)
+    path = write_png(grid, tmp_path / "new" / "grid.png", provenance=record)
+    with Image.open(path) as image:
+        np.testing.assert_array_equal(np.asarray(image), grid)
+    assert inspect_file(path).as_dict() == record
+    write_png(grid, path)
+    with pytest.raises(MediaError, match="no record"):
+        inspect_file(path)
+    assert [each.name for each in path.parent.iterdir()] == ["grid.png"]
+
+
+def test_a_contact_sheet_shows_and_numbers_every_frame():
+    colours = [(250, 10, 10), (10, 250, 10), (10, 10, 250), (250, 250, 10), (250, 10, 250)]
+    frames = [np.full((320, 320, 3), colour, np.uint8) for colour in colours]
+    sheet = contact_sheet(lambda: frames, cell_px=160)
+    for colour in colours:
+        assert (sheet == colour).all(axis=2).sum() == 160 * 160
+    plain = contact_sheet(lambda: frames, [""] * 5, cell_px=160)
+    assert plain.shape == sheet.shape
+    assert (plain != sheet).any()  # the numbers are there
+    named = contact_sheet(lambda: frames, list("abcde"), columns=5, cell_px=40)
+    assert named.shape[1] == 5 * 48 + 8
+
+
+def test_small_frames_are_not_blown_up():
+    assert (contact_sheet(lambda: [np.full((8, 8, 3), 200, np.uint8)], [""]) == 200).sum() == 192
+
+
+@pytest.mark.parametrize("most", [3_000, 20_000, 100_000])
+def test_thumbnails_fit(most):
+    url = thumbnail_png(noise(1, (512, 768)), max_bytes=most)
+    assert len(url) <= most
+    with _open(url, "image/png") as image:
+        assert image.width / image.height == pytest.approx(1.5, abs=0.06)
+        assert image.width <= 256
+    url = thumbnail_gif(lambda: [noise(n, (128, 128)) for n in range(60)], max_bytes=most)
+    assert len(url) <= most
+    with _open(url, "image/gif") as image:
+        assert 2 <= image.n_frames <= 24
+        assert image.info["loop"] == 0
+
+
+def test_a_long_walk_takes_as_long_in_its_thumbnail():
+    frames = [np.full((8, 8, 3), n, np.uint8) for n in range(96)]
+    with _open(thumbnail_gif(lambda: frames, fps=24), "image/gif") as image:
+        assert image.n_frames == 24
+        durations, ends = [], []
+        for number in range(24):
+            image.seek(number)
+            durations.append(image.info["duration"])
+            ends.append(int(np.asarray(image.convert("RGB"))[0, 0, 0]))
+        assert sum(durations) == pytest.approx(4000, abs=10)
+        assert (ends[0], ends[-1]) == (0, 95)
+
+
+def _open(url, mime):
+    head, _, data = url.partition(",")
+    assert head == f"data:{mime};base64"
+    return Image.open(io.BytesIO(base64.b64decode(data)))
+
+
+@given(st.lists(st.text("0123456789abcdef", min_size=64, max_size=64), min_size=2, unique=True))
+def test_the_root_depends_on_every_digest_and_their_order(digests):
+    roots = {root_digest(digests), root_digest(digests[::-1]), root_digest(digests[:-1])}
+    assert len(roots) == 3
+
+
+def test_records_of_other_schemas_are_refused():
+    data = Provenance(walk={}, model={}).as_dict()
+    with pytest.raises(ValueError, match="schema"):
+        Provenance.from_dict({**data, "schema": "other/2"})
+    with pytest.raises(ValueError, match="walk"):
+        Provenance.from_dict({name: value for name, value in data.items() if name != "walk"})

@@ -1,0 +1,137 @@
+"""The same store in an object store, against a server that speaks S3 on loopback."""
+
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from latent_assets.errors import StoreError
+from latent_assets.store import (
+    EncodingStore,
+    FrameDamagedError,
+    FrameMissingError,
+    FrameStore,
+    Receipt,
+    Timings,
+    environment,
+    pixel_digest,
+)
+from latent_assets.store.retention import Policy, plan_removal, remove, stats
+
+pytestmark = pytest.mark.slow
+
+
+def key_of(number):
+    return hashlib.sha256(str(number).encode()).hexdigest()
+
+
+def frame_of(number):
+    pixels = np.random.default_rng(number).integers(0, 256, (32, 32, 3), np.uint8)
+    key = key_of(number)
+    digest = pixel_digest(pixels)
+    receipt = Receipt(key, {"n": number}, digest, environment(), (key,), 0, 1.0, "2026-01-01")
+    return key, pixels, receipt
+
+
+@pytest.fixture(scope="module")
+def options():
+    pytest.importorskip("s3fs")
+    server_module = pytest.importorskip("moto.server")
+    server = server_module.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield {
+        "key": "test",
+        "secret": "test",
+        "client_kwargs": {"endpoint_url": f"http://{host}:{port}"},
+    }
+    server.stop()
+
+
+@pytest.fixture
+def url(options, request):
+    import s3fs  # noqa: PLC0415 - an extra package
+
+    bucket = hashlib.sha256(request.node.name.encode()).hexdigest()[:20]
+    s3fs.S3FileSystem(**options).mkdir(bucket)
+    return f"s3://{bucket}/walks/store"
+
+
+def test_frames_come_back(url, options):
+    store = FrameStore(url, **options)
+    frames = [frame_of(n) for n in range(50)]
+    store.write_many(frames)
+    assert store.contains([key_of(n) for n in range(60)]) == {key_of(n) for n in range(50)}
+    assert set(FrameStore(url, **options).keys()) == {key_of(n) for n in range(50)}
+    read = store.read_many([key for key, _, _ in frames])
+    for each, (_, pixels, receipt) in zip(read, frames, strict=True):
+        np.testing.assert_array_equal(each.pixels, pixels)
+        assert each.receipt == receipt
+    assert store.read_receipt(key_of(3)) == frames[3][2]
+    with pytest.raises(FrameMissingError):
+        store.read(key_of(99))
+
+
+def test_the_first_of_many_writers_wins(url, options):
+    key, pixels, receipt = frame_of(1)
+
+    def write(number):
+        mine = pixels ^ number
+        changed = Receipt(**{**receipt.__dict__, "pixel_digest": pixel_digest(mine)})
+        return FrameStore(url, **options).write(key, mine, changed)
+
+    with ThreadPoolExecutor(8) as pool:
+        digests = set(pool.map(write, range(8)))
+    assert digests == {FrameStore(url, **options).read(key).receipt.pixel_digest}
+
+
+def test_damage_is_set_aside(url, options):
+    store = FrameStore(url, **options)
+    key, pixels, receipt = frame_of(1)
+    store.write(key, pixels, receipt)
+    whole = store.objects.read(store.name(key))
+    store.objects.write(store.name(key), whole[:-40])
+    with pytest.raises(FrameDamagedError):
+        store.read(key)
+    assert store.contains([key]) == set()
+    assert stats(store.objects).quarantine.bytes == len(whole) - 40
+    store.write(key, pixels, receipt)
+    np.testing.assert_array_equal(store.read(key).pixels, pixels)
+
+
+def test_what_another_process_wrote_is_seen(url, options):
+    mine, theirs = FrameStore(url, **options), FrameStore(url, **options)
+    assert mine.contains([key_of(1)]) == set()
+    assert list(mine.keys()) == []
+    theirs.write(*frame_of(1))
+    assert mine.contains([key_of(1)]) == {key_of(1)}
+    assert list(mine.keys()) == [key_of(1)]
+
+
+def test_encodings_timings_and_collection(url, options):
+    store = FrameStore(url, **options)
+    store.write_many([frame_of(n) for n in range(5)])
+    encodings = EncodingStore(url, **options)
+    encodings.write(key_of(9), np.arange(4, dtype=np.float32))
+    assert encodings.read(key_of(9)).tolist() == [0, 1, 2, 3]
+    timings = Timings(url, **options)
+    timings.record({"num_steps": 4}, 2.0)
+    assert timings.estimate({"num_steps": 8}) == 4.0
+    found = stats(store.objects)
+    assert (found.frames.count, found.encodings.count) == (5, 1)
+    policy = Policy(unreferenced=True, referenced={key_of(0), key_of(9)}, grace_s=0)
+    plan = plan_removal(store.objects, policy, now=found.newest + 10)
+    assert len(plan.removals) == 4
+    remove(store.objects, plan)
+    assert list(store.keys()) == [key_of(0)]
+    assert encodings.contains([key_of(9)])
+
+
+def test_a_missing_bucket_and_a_wrong_server_are_told(options):
+    with pytest.raises(StoreError, match="cannot write s3://no-such-bucket"):
+        FrameStore("s3://no-such-bucket/x", **options).write(*frame_of(1))
+    nowhere = {**options, "client_kwargs": {"endpoint_url": "http://127.0.0.1:9"}}
+    nowhere["config_kwargs"] = {"retries": {"max_attempts": 0}, "connect_timeout": 2}
+    with pytest.raises(StoreError, match="cannot look into s3://bucket"):
+        FrameStore("s3://bucket/x", **nowhere).contains([key_of(1)])

@@ -18,7 +18,7 @@ def load(directory: Path, precision: str) -> LatentModels:
     """The networks with the weights in `directory`, computing in `precision`."""
     with precision_scope(precision):
         model = embedded.load_embedded_model(directory)
-    return LatentModels(_prompt_encoder(model), model.denoiser, model.decoder)
+    return LatentModels(_prompt_encoder(model), model.denoiser, model.decoder, model.text_encoder)
 
 
 def _prompt_encoder(model: embedded.EmbeddedModel) -> Callable[[str], FloatArray]:

@@ -86,7 +86,7 @@ def _build(model: StableDiffusionModel, precision: str) -> tuple[Any, Any, Any]:
 
 def _assemble(networks: tuple[Any, Any, Any], truncate: bool) -> LatentModels:
     encoder, denoiser, decoder = networks
-    return LatentModels(_prompt_encoder(encoder, truncate), denoiser, decoder)
+    return LatentModels(_prompt_encoder(encoder, truncate), denoiser, decoder, encoder)
 
 
 def _prompt_encoder(encoder: Any, truncate: bool) -> Callable[[str], FloatArray]:

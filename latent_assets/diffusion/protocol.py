@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from latent_assets.diffusion.schedule import SamplingSchedule
+from latent_assets.diffusion.tensorflow_runtime import Device
 
 FloatArray = npt.NDArray[np.float32]
 ImageArray = npt.NDArray[np.uint8]
@@ -76,6 +77,9 @@ class Engine(Protocol):
 
     info: ModelInfo
     options: EngineOptions
+    device: Device
+    jit_compile: bool
+    """Whether XLA is on: what `options.jit_compile` came to on this device."""
 
     def encode_text(self, prompts: Sequence[str]) -> FloatArray:
         """prompts: N strings. Returns the text encodings, (N, T, D) float32.
@@ -85,9 +89,7 @@ class Engine(Protocol):
         """
         ...
 
-    def predict_noise(
-        self, latents: FloatArray, timestep: int, context: FloatArray
-    ) -> FloatArray:
+    def predict_noise(self, latents: FloatArray, timestep: int, context: FloatArray) -> FloatArray:
         """One denoiser evaluation, without guidance.
 
         latents: (B, h, w, 4) float32; timestep in 0..999; context: (B, T, D) float32.

@@ -84,6 +84,7 @@ def build_loop(
     latent_shape: tuple[int, int, int],
     context_shape: tuple[int, int],
     jit_compile: bool,
+    batch: int | None = None,
 ) -> Callable[..., Tensor]:
     """The loop for one latent size, as a `tf.function`.
 
@@ -108,9 +109,10 @@ def build_loop(
         scale = scale[:, None, None, None]
 
         def step(k: Tensor, latents: Tensor, previous: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-            times = tf.repeat(time[k][None], count, axis=0)
+            times = tf.ensure_shape(tf.repeat(time[k][None], count, axis=0), (batch, TIME_WIDTH))
             c0, c1, c2, c3, c4 = tf.unstack(coefficients[k])
             eps = predict(latents, times, context, unconditional, scale)
+            eps = tf.ensure_shape(eps, (batch, *latent_shape))
             clean = (latents - c0 * eps) / c1
             return k + 1, eps * c2 + c3 * clean + c4 * previous, clean
 
@@ -121,10 +123,10 @@ def build_loop(
         )[1]
 
     signature = [
-        spec(None, *latent_shape),
-        spec(None, *context_shape),
-        spec(None, *context_shape),
-        spec(None),
+        spec(batch, *latent_shape),
+        spec(batch, *context_shape),
+        spec(batch, *context_shape),
+        spec(batch),
         spec(None, TIME_WIDTH),
         spec(None, COEFFICIENTS),
     ]

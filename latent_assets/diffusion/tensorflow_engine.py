@@ -38,6 +38,8 @@ class LatentModels:
     encode_prompt: Callable[[str], FloatArray]
     denoiser: Any
     decoder: Any
+    text_encoder: Any = None
+    """The network behind `encode_prompt`, for whoever wants to look at it."""
 
 
 class TensorFlowEngine:

@@ -24,10 +24,12 @@ MARKERS = 2
 _CUT_CONTEXT = 40
 """Characters shown on either side of the place where a long prompt would be cut."""
 
-# A marker counts as one where SimpleTokenizer's pattern can begin to match it: not straight
-# after punctuation, which would swallow its "<|".
-_MARKER = re.compile(r"(?<![^\s\w])(<\|startoftext\|>|<\|endoftext\|>)", re.IGNORECASE)
-_MARKER_IDS = {"<|startoftext|>": START_OF_TEXT, "<|endoftext|>": END_OF_TEXT}
+# A run of markers counts as such where SimpleTokenizer's pattern can begin to match it: not
+# straight after punctuation, which would swallow its "<|".
+_MARKERS = re.compile(r"(?<![^\s\w]|_)((?:<\|startoftext\|>|<\|endoftext\|>)+)", re.IGNORECASE)
+_START_OR_END = re.compile("start|end")
+# White space as KerasCV's `regex` package has it: without the separators U+001C to U+001F.
+_SPACE = re.compile(r"[^\S\x1c-\x1f]+")
 
 
 @lru_cache(maxsize=1)
@@ -40,12 +42,18 @@ def encode(text: str) -> list[int]:
 
     HTML entities are unescaped twice and white space is joined, as in KerasCV (and CLIP).
     """
-    cleaned = " ".join(html.unescape(html.unescape(text)).split()).lower()
+    cleaned = _SPACE.sub(" ", html.unescape(html.unescape(text)).strip()).strip().lower()
     ids: list[int] = []
-    for piece in _MARKER.split(cleaned):
-        marker = _MARKER_IDS.get(piece)
-        ids.extend(_tokenizer().encode(piece) if marker is None else [marker])
+    for place, piece in enumerate(_MARKERS.split(cleaned)):
+        between_markers = place % 2 == 0
+        ids.extend(_tokenizer().encode(piece) if between_markers else _marker_ids(piece))
     return [START_OF_TEXT, *ids, END_OF_TEXT]
+
+
+def _marker_ids(run: str) -> list[int]:
+    return [
+        START_OF_TEXT if word == "start" else END_OF_TEXT for word in _START_OR_END.findall(run)
+    ]
 
 
 def pad(ids: list[int], truncate: bool = False) -> list[int]:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from latent_assets.diffusion.embedded import nets
 from latent_assets.diffusion.embedded.vocabulary import (
     PromptReading,
     Vocabulary,
@@ -79,8 +80,6 @@ def model_info(directory: Path | None = None) -> ModelInfo:
 
 def load_embedded_model(directory: Path | None = None) -> EmbeddedModel:
     """Import Keras, build the networks and load their weights, whose digest is checked."""
-    from latent_assets.diffusion.embedded import nets
-
     directory = directory or default_directory()
     info = model_info(directory)
     tensors = read_weights(directory)

@@ -44,6 +44,8 @@ FINE_WIDTH = 96
 COARSE_WIDTH = 192
 """Channels of the denoiser at 4x4 positions."""
 ENCODER_WIDTH = 80
+DECODER_WIDTHS = (96, 64, 32)
+"""Channels of the decoder at 16x16, 32x32 and 64x64 positions."""
 PATCH = 4
 """The encoder folds 4x4 pixels into one position."""
 
@@ -270,7 +272,7 @@ def _u_net(latents: Tensor, time: Tensor, context: Tensor) -> Tensor:
 
 
 def _noise_of_velocity(velocity: Tensor, latents: Tensor, time: Tensor) -> Tensor:
-    """noise = sqrt(a) * velocity + sqrt(1 - a) * latents (Salimans & Ho 2022).
+    """Noise is sqrt(a) * velocity + sqrt(1 - a) * latents (Salimans & Ho 2022).
 
     The timestep is read back from the slowest sine of the time embedding: KerasCV's calling
     convention hands over the embedding alone.
@@ -326,16 +328,22 @@ def build_encoder() -> Any:
 
 
 def build_decoder() -> Any:
-    """Model latents (B, 16, 16, 4) -> pictures (B, 128, 128, 3), about [-1, 1]."""
+    """Model latents (B, 16, 16, 4) -> pictures (B, 128, 128, 3), about [-1, 1].
+
+    Wider than the encoder: what 4 numbers per 8x8 pixels cannot say, it has to know. The last
+    level has no normalisation: it would cost more than its convolutions.
+    """
     import keras
 
+    coarse, fine, finest = DECODER_WIDTHS
     latents = keras.Input((LATENT_SIZE, LATENT_SIZE, LATENT_CHANNELS), name="latents")
-    x = _conv(latents, 96, 3, "input")
-    for block in ("coarse1", "coarse2"):
-        x = _residual_block(x, 96, block)
-    x = _unfold(_conv(x, 4 * 48, 1, "grow"), 2)
-    for block in ("fine1", "fine2"):
-        x = _residual_block(x, 48, block)
-    x = _silu(_group_norm(x, "output.norm"))
-    x = _unfold(_conv(x, 3 * PATCH * PATCH, 3, "output"), PATCH)
+    x = _conv(latents, coarse, 3, "input")
+    for block in ("coarse1", "coarse2", "coarse3"):
+        x = _residual_block(x, coarse, block)
+    x = _unfold(_conv(x, 4 * fine, 1, "grow1"), 2)
+    for block in ("fine1", "fine2", "fine3"):
+        x = _residual_block(x, fine, block)
+    x = _conv(_silu(_group_norm(x, "output.norm")), 4 * finest, 1, "grow2")
+    x = _silu(_conv(_silu(_unfold(x, 2)), finest, 3, "finest1"))
+    x = _unfold(_conv(x, 3 * 2 * 2, 3, "output"), 2)
     return keras.Model(latents, x, name="decoder")

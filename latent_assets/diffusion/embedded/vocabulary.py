@@ -17,6 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+from safetensors import safe_open
 
 from latent_assets.diffusion.embedded.weights import (
     WEIGHTS_FILE,
@@ -27,17 +28,19 @@ from latent_assets.diffusion.embedded.weights import (
 VOCABULARY_FILE = "vocabulary.json"
 PADDING = 0
 MAX_TOKENS = 16
-NEAR = 0.55
+NEAR = 0.52
 """Least cosine at which a word that was never trained is read as a trained one."""
 
-SILENT = frozenset(
-    """a an the of some my your his her its our their this that these those very is are be at to
-    for and or in on by with from near next style picture pictures photo photograph image images
-    photography photorealistic realistic beautiful lovely nice cute pretty little small big large
-    tiny huge high quality detailed highly resolution hd 4k 8k dslr art artwork artistic artist
-    famous great best one two like as it there front middle still life close up view shot there's
-    under over through into above behind beside between standing sitting""".split()
-)
+_SILENT_WORDS = """
+a an the of some my your his her its our their this that these those very is are be at to for and or
+in on by with from near next style picture pictures photo photograph image images photography
+photorealistic realistic beautiful lovely nice cute pretty little small big large tiny huge high
+quality detailed highly resolution hd 4k 8k dslr art artwork artistic artist famous great best one
+two like as it there front middle still life close up view shot under over through into above behind
+beside between standing sitting
+"""
+SILENT = frozenset(_SILENT_WORDS.split())
+SHORTEST_STEM = 3
 WORD = re.compile(r"[a-z0-9]+")
 
 
@@ -53,8 +56,8 @@ class PromptReading:
 
     @property
     def used(self) -> tuple[str, ...]:
-        """The trained words, in order."""
-        return tuple(used_as for _, used_as in self.known)
+        """The trained words, in order, each once: the tokens."""
+        return tuple(dict.fromkeys(used_as for _, used_as in self.known))
 
     def warnings(self) -> tuple[str, ...]:
         """What a person should know of this reading."""
@@ -79,14 +82,14 @@ def words_of(text: str) -> list[str]:
     """Lower-case words without accents, possessives and punctuation."""
     plain = unicodedata.normalize("NFKD", text.lower())
     plain = "".join(character for character in plain if not unicodedata.combining(character))
-    return WORD.findall(plain.replace("’", "'").replace("'s ", " "))
+    return WORD.findall(plain.replace("\u2019", "'").replace("'s ", " "))
 
 
 def stems(word: str) -> Iterator[str]:
     """The word, and what is left of it without an English ending."""
     yield word
     for ending, replacement in (("ies", "y"), ("es", ""), ("s", ""), ("ing", ""), ("ed", "")):
-        if word.endswith(ending) and len(word) - len(ending) >= 3:
+        if word.endswith(ending) and len(word) - len(ending) >= SHORTEST_STEM:
             yield word.removesuffix(ending) + replacement
 
 
@@ -118,8 +121,6 @@ class Vocabulary:
     @classmethod
     def load(cls, directory: Path | None = None) -> Vocabulary:
         """Read the vocabulary that lies beside the weights."""
-        from safetensors import safe_open
-
         directory = directory or default_directory()
         text = (directory / VOCABULARY_FILE).read_text(encoding="utf-8")
         with safe_open(directory / WEIGHTS_FILE, framework="numpy") as file:

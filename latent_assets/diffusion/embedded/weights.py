@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from safetensors.numpy import load_file, save_file
 
 from latent_assets.errors import ModelError
 
@@ -49,8 +50,6 @@ def file_digest(path: Path) -> str:
 
 def read_weights(directory: Path, verify: bool = True) -> Tensors:
     """All tensors by name, as float32. With `verify`, the file must have the card's digest."""
-    from safetensors.numpy import load_file
-
     path = directory / WEIGHTS_FILE
     if not path.is_file():
         raise ModelError(f"The embedded model's weights are not there: {path} does not exist.")
@@ -97,8 +96,6 @@ def assign_weights(model: Any, tensors: Tensors) -> None:
 
 def write_weights(directory: Path, tensors: Tensors) -> str:
     """Write all tensors in half precision; returns the file's sha256."""
-    from safetensors.numpy import save_file
-
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / WEIGHTS_FILE
     halves = {

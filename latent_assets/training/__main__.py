@@ -1,0 +1,130 @@
+"""The steps that make the embedded model, as commands; see docs/embedded-model.md."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+from latent_assets.diffusion.embedded.weights import WEIGHTS_FILE, default_directory, read_weights
+from latent_assets.training import artwork, dataset
+from latent_assets.training import autoencoder as autoencoder_task
+from latent_assets.training import denoiser as denoiser_task
+from latent_assets.training import evaluate as evaluation
+from latent_assets.training import export as exporting
+from latent_assets.training.parallel import Team, run_team
+from latent_assets.training.trainer import Budget, Run, use_one_thread
+from latent_assets.training.weight_files import load_tensors
+
+DEFAULT_WORK = Path("build/training")
+
+
+def data(options: argparse.Namespace) -> None:
+    """Fetch the artwork from npm and compose the training and test pictures."""
+    if options.own_artwork:
+        cutouts = artwork.render_own()
+    else:
+        artwork.fetch(options.work)
+        cutouts = artwork.render_all(options.work)
+    counts = {"train": options.pictures, "test": options.test_pictures}
+    dataset.build(options.work / "data", cutouts, counts)
+
+
+def autoencoder(options: argparse.Namespace) -> None:
+    """Train encoder and decoder."""
+    use_one_thread()
+    run = _run(options, "autoencoder", batch_size=12, learning_rate=2e-3, average=0.995)
+    team = Team(options.workers, autoencoder_task.count_parameters())
+    run_team(team, autoencoder_task.work, run)
+
+
+def denoiser(options: argparse.Namespace) -> None:
+    """Train text encoder and denoiser."""
+    use_one_thread()
+    run = _run(options, "denoiser", batch_size=24, learning_rate=1.2e-3, average=0.998)
+    # With `--init` the exported autoencoder is used too: its latents are what the weights know.
+    codec = run.init or options.work / "autoencoder" / "autoencoder.safetensors"
+    denoiser_task.cached_latents(run.folder, run.pictures, load_tensors(codec))
+    team = Team(options.workers, denoiser_task.count_parameters())
+    run_team(team, denoiser_task.work, run, codec, options.model)
+
+
+def evaluate(options: argparse.Namespace) -> None:
+    """Measure the model and write sheets."""
+    extent = evaluation.QUICK if options.quick else evaluation.FULL
+    evaluation.run(options.work, options.model, options.classifier_minutes, extent)
+
+
+def export(options: argparse.Namespace) -> None:
+    """Write the trained weights where rendering finds them."""
+    print(exporting.export_work(options.work, options.model))
+
+
+def _run(
+    options: argparse.Namespace, step: str, batch_size: int, learning_rate: float, average: float
+) -> Run:
+    budget = Budget(
+        minutes=options.minutes,
+        steps=options.steps,
+        learning_rate=options.learning_rate or learning_rate,
+        average=average,
+        report_minutes=options.report_minutes,
+    )
+    init = None
+    if options.init is not None:
+        read_weights(options.init)  # for its check of the digest
+        init = options.init / WEIGHTS_FILE
+    return Run(
+        options.work / step,
+        options.work / "data",
+        options.batch_size or batch_size,
+        budget,
+        options.precision,
+        options.resume,
+        init,
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m latent_assets.training", description=__doc__)
+    steps = parser.add_subparsers(required=True)
+
+    def add(step: Callable[[argparse.Namespace], None]) -> argparse.ArgumentParser:
+        sub = steps.add_parser(step.__name__, help=step.__doc__, description=step.__doc__)
+        sub.set_defaults(step=step)
+        sub.add_argument("--work", type=Path, default=DEFAULT_WORK, help="work directory")
+        sub.add_argument("--model", type=Path, default=default_directory(), help="exported model")
+        return sub
+
+    sub = add(data)
+    sub.add_argument("--pictures", type=int, default=16000, help="training pictures")
+    sub.add_argument("--test-pictures", type=int, default=512)
+    sub.add_argument(
+        "--own-artwork", action="store_true", help="the project's own drawings only; no network"
+    )
+    for step in (autoencoder, denoiser):
+        sub = add(step)
+        sub.add_argument("--minutes", type=float, default=60.0, help="budget by the clock")
+        sub.add_argument("--steps", type=int, help="budget in steps instead")
+        sub.add_argument("--learning-rate", type=float, help="the highest one")
+        sub.add_argument("--workers", type=int, default=2, help="processes, one core each")
+        sub.add_argument("--batch-size", type=int, help="samples of one worker's step")
+        sub.add_argument("--precision", default="mixed_bfloat16", help="Keras dtype policy")
+        sub.add_argument("--report-minutes", type=float, default=5.0)
+        sub.add_argument("--resume", action="store_true", help="go on from the checkpoint")
+        sub.add_argument("--init", type=Path, help="start from exported weights")
+    sub = add(evaluate)
+    sub.add_argument("--classifier-minutes", type=float, default=5.0)
+    sub.add_argument("--quick", action="store_true", help="a few pictures, to try the command")
+    add(export)
+    return parser
+
+
+def main() -> None:
+    """Run the step that the command line names."""
+    options = _parser().parse_args()
+    options.step(options)
+
+
+if __name__ == "__main__":
+    main()

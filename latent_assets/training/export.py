@@ -1,0 +1,108 @@
+"""Writes the trained model where rendering finds it: weights, vocabulary, `model.json`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from latent_assets.diffusion.embedded import load_embedded_model, nets
+from latent_assets.diffusion.embedded.vocabulary import VOCABULARY_FILE
+from latent_assets.diffusion.embedded.weights import (
+    CARD_FILE,
+    Tensors,
+    read_model_card,
+    read_weights,
+    write_weights,
+)
+from latent_assets.training.weight_files import load_tensors
+from latent_assets.training.wordlist import vocabulary_document
+
+NETWORKS = ("autoencoder", "denoiser")
+CHECK_FILE = "check.npz"
+LICENCE = "Apache-2.0"
+NOTICE = (
+    "Trained on Noto Emoji (Apache-2.0) and Fluent Emoji (MIT); word vectors derived from"
+    " all-MiniLM-L6-v2 (Apache-2.0). See data/models/embedded/MODEL_CARD.md."
+)
+
+
+def model_document(weights_sha256: str, figures: dict[str, Any]) -> dict[str, Any]:
+    """What `model.json` holds."""
+    return {
+        "name": "embedded",
+        "title": "Embedded model (128 px, emoji artwork)",
+        "weights_sha256": weights_sha256,
+        "shapes": {
+            "context": [nets.MAX_TOKENS, nets.CONTEXT_WIDTH],
+            "time": [nets.TIME_WIDTH],
+            "latents": [nets.LATENT_SIZE, nets.LATENT_SIZE, nets.LATENT_CHANNELS],
+            "picture": [nets.IMAGE_SIZE, nets.IMAGE_SIZE, 3],
+        },
+        "defaults": {"num_steps": 25, "guidance_scale": 3.0},
+        "licence": LICENCE,
+        "licence_notice": NOTICE,
+        "training": figures,
+    }
+
+
+def export_work(work: Path, model: Path) -> str:
+    """Export what was trained in `work`; what was not trained there stays that of `model`."""
+    words = json.loads((model / VOCABULARY_FILE).read_text(encoding="utf-8"))["words"]
+    tensors = read_weights(model)
+    for network in NETWORKS:
+        trained = work / network / f"{network}.safetensors"
+        if trained.is_file():
+            tensors |= load_tensors(trained)
+    return export_model(model, tensors, vocabulary_document(words), training_figures(work, model))
+
+
+def training_figures(work: Path, model: Path) -> dict[str, Any]:
+    """How much was trained: samples by network, with those of earlier runs."""
+    before = read_model_card(model).get("training", {}).get("samples", {})
+    figures = {}
+    for network in NETWORKS:
+        checkpoint = work / network / "checkpoint.npz"
+        if checkpoint.is_file():
+            with np.load(checkpoint) as arrays:
+                figures[network] = int(arrays["samples"])
+    return {"samples": figures, "samples_of_earlier_runs": before}
+
+
+def check_inputs() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Fixed inputs: tokens (2, 16), latents (2, 16, 16, 4), timesteps (2,)."""
+    tokens = np.zeros((2, nets.MAX_TOKENS), np.int32)
+    tokens[0, :3] = (5, 9, 100)
+    shape = (2, nets.LATENT_SIZE, nets.LATENT_SIZE, nets.LATENT_CHANNELS)
+    latents = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+    return tokens, latents, np.array([999, 417])
+
+
+def write_check(directory: Path) -> None:
+    """Record what the exported networks give for `check_inputs`, for the tests."""
+    model = load_embedded_model(directory)
+    tokens, latents, timesteps = check_inputs()
+    context = np.asarray(model.text_encoder(tokens)).astype(np.float16).astype(np.float32)
+    noise = np.asarray(model.denoiser([latents, nets.time_embedding(timesteps), context]))
+    picture = np.asarray(model.decoder(latents))
+    halves = {"context": context, "noise": noise, "picture": picture}
+    np.savez_compressed(
+        directory / CHECK_FILE, **{name: array.astype(np.float16) for name, array in halves.items()}
+    )
+
+
+def export_model(
+    directory: Path, tensors: Tensors, vocabulary: dict[str, Any], figures: dict[str, Any]
+) -> str:
+    """Write everything that rendering and `--init` need; returns the weights' sha256."""
+    digest = write_weights(directory, tensors)
+    _write_json(directory / VOCABULARY_FILE, vocabulary, indent=None)
+    _write_json(directory / CARD_FILE, model_document(digest, figures), indent=2)
+    write_check(directory)
+    return digest
+
+
+def _write_json(path: Path, document: dict[str, Any], indent: int | None) -> None:
+    path.write_text(json.dumps(document, indent=indent) + "\n", encoding="utf-8")

@@ -1,0 +1,62 @@
+"""The whole pipeline on a tiny budget: own drawings, a few steps, no network."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from latent_assets.diffusion.embedded.weights import default_directory, read_weights
+
+pytestmark = [pytest.mark.slow, pytest.mark.engine]
+
+
+def step(work: Path, model: Path, name: str, *options: str) -> str:
+    command = [sys.executable, "-m", "latent_assets.training", name]
+    command += ["--work", str(work), "--model", str(model), *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+def tiny(*options: str) -> tuple[str, ...]:
+    return ("--batch-size", "2", "--precision", "float32", *options)
+
+
+def test_pipeline_from_drawings_to_a_model_that_loads(tmp_path):
+    work, model = tmp_path / "work", tmp_path / "model"
+    shutil.copytree(default_directory(), model)
+    before = read_weights(model)
+
+    step(work, model, "data", "--own-artwork", "--pictures", "24", "--test-pictures", "6")
+    log = step(work, model, "autoencoder", *tiny("--steps", "3", "--workers", "2"))
+    assert "PSNR" in log
+    step(work, model, "denoiser", *tiny("--steps", "2", "--workers", "1"))
+    log = step(work, model, "denoiser", *tiny("--steps", "1", "--workers", "1", "--resume"))
+    assert "samples 6 " in log
+    step(work, model, "export")
+
+    after = read_weights(model)
+    assert after.keys() == before.keys()
+    kernel = "denoiser/down1.conv1/kernel"
+    assert not np.array_equal(after[kernel], before[kernel])
+    samples = json.loads((model / "model.json").read_text())["training"]["samples"]
+    assert samples == {"autoencoder": 12, "denoiser": 6}
+
+    log = step(work, model, "evaluate", "--quick", "--classifier-minutes", "0.05")
+    figures = json.loads(log[log.index("\n{") :])
+    assert figures["generated"]["pictures"] == 3
+    assert (work / "evaluation" / "prompts.png").is_file()
+
+
+def test_training_goes_on_from_exported_weights(tmp_path):
+    model = default_directory()
+    step(tmp_path, model, "data", "--own-artwork", "--pictures", "8", "--test-pictures", "2")
+    options = tiny("--steps", "1", "--workers", "1", "--init", str(model))
+    step(tmp_path, model, "denoiser", *options)
+    assert (tmp_path / "denoiser" / "denoiser.safetensors").is_file()

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float32]
+RealArray = npt.NDArray[np.floating]
 
 _PARALLEL = 1.0 - 1e-6
 """Cosine beyond which two directions count as one, where slerp's formula divides by zero."""
@@ -80,10 +81,10 @@ def circle(turn: Fraction) -> tuple[float, float]:
     return math.cos(angle), math.sin(angle)
 
 
-def rotate(x: FloatArray, y: FloatArray, turn: Fraction, radius: float = 1.0) -> FloatArray:
+def rotate(x: RealArray, y: RealArray, turn: Fraction, radius: float = 1.0) -> FloatArray:
     """Go round the circle radius (x cos a + y sin a), a = 2 pi turn.
 
-    x, y: (...,) float32. For independent standard normal x and y every point of the circle is
+    x, y: (...,). For independent standard normal x and y every point of the circle is
     standard normal again, as a diffusion model expects of its noise.
     """
     cosine, sine = circle(turn)

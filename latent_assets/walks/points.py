@@ -11,6 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -231,3 +232,51 @@ class NoiseArc:
 
 
 NoisePoint = Gaussian | Loop | NoiseArc
+
+
+# --- points read back from a receipt ----------------------------------------------------------
+
+
+def context_from_dict(formula: Mapping[str, Any]) -> ContextPoint:
+    """The inverse of a context point's `as_dict`. Raises ValueError for what is none."""
+    try:
+        match formula["op"]:
+            case "blend":
+                return Blend(tuple((Fraction(weight), p) for weight, p in formula["terms"]))
+            case "slerp":
+                return Arc(formula["a"], formula["b"], Fraction(formula["t"]))
+            case "offset":
+                distance = Fraction(formula["distance"])
+                return Offset(formula["prompt"], formula["direction"], formula["seed"], distance)
+            case "orbit":
+                way, turn = Fraction(formula["circumference"]), Fraction(formula["turn"])
+                return Orbit(formula["prompt"], formula["seed"], way, turn)
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"no point among text encodings: {error}") from error
+    raise ValueError(f"no point among text encodings: {formula['op']!r}")
+
+
+def noise_from_dict(formula: Mapping[str, Any]) -> NoisePoint:
+    """The inverse of a noise point's `as_dict`. Raises ValueError for what is none."""
+    try:
+        match formula["op"]:
+            case "gaussian":
+                return Gaussian(formula["seed"], formula["stream"])
+            case "loop":
+                return Loop(formula["seed"], Fraction(formula["turn"]))
+            case "slerp":
+                return NoiseArc(formula["a"], formula["b"], Fraction(formula["t"]))
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"no point in noise: {error}") from error
+    raise ValueError(f"no point in noise: {formula['op']!r}")
+
+
+def prompts_of(point: ContextPoint) -> list[str]:
+    """The prompts whose encodings `evaluate` needs."""
+    match point:
+        case Blend():
+            return [prompt for _, prompt in point.terms]
+        case Arc():
+            return [point.a, point.b]
+        case _:
+            return [point.prompt]

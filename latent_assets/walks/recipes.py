@@ -8,11 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from fractions import Fraction
 from functools import cached_property
+from typing import Any
 
-from latent_assets.walks.points import ContextPoint, NoisePoint
+from latent_assets.walks.points import (
+    ContextPoint,
+    NoisePoint,
+    context_from_dict,
+    noise_from_dict,
+)
 from latent_assets.walks.route import route
 from latent_assets.walks.schema import Walk
 
@@ -67,6 +74,21 @@ class FrameRecipe:
             "context": self.context.as_dict(),
             "noise": self.noise.as_dict(),
         }
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> FrameRecipe:
+        """The inverse of `as_dict`. Raises ValueError for what is no recipe of this schema."""
+        if document.get("schema") != RECIPE_SCHEMA:
+            raise ValueError(f"a recipe of schema {document.get('schema')!r}, not {RECIPE_SCHEMA}")
+        named = {field.name: document[field.name] for field in fields(Rendering)}
+        named["size"] = tuple(named["size"])
+        named["unconditional"] = named["unconditional"] or ""
+        return cls(
+            Rendering(**named),
+            context_from_dict(document["context"]),
+            noise_from_dict(document["noise"]),
+            Fraction(document["guidance_scale"]),
+        )
 
     @cached_property
     def key(self) -> str:

@@ -1,0 +1,27 @@
+"""All commands, gathered."""
+
+import typer
+
+from latent_assets import __version__
+from latent_assets.cli import files, render, store, system, walks
+
+app = typer.Typer(
+    name="latent-assets",
+    help="Reproducible walks through the latent space of text-to-image models.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback(invoke_without_command=True)
+def _version(
+    version: bool = typer.Option(False, "--version", help="Print the version and stop."),
+) -> None:
+    if version:
+        print(__version__)
+        raise typer.Exit
+
+
+for module in (walks, render, files, store, system):
+    module.register(app)

@@ -1,0 +1,78 @@
+"""What the commands share: results on stdout, everything else on stderr."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from latent_assets.settings import Settings
+from latent_assets.studio import Studio, WalkSpec
+from latent_assets.walks.library import WalkLibrary
+from latent_assets.walks.loading import WALK_SUFFIXES, check_name
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
+WalkArgument = Annotated[str, typer.Argument(help="The name of a walk, or a walk file.")]
+ModelOption = Annotated[
+    str | None, typer.Option(help="Render with this model in place of the walk's own.")
+]
+FramesOption = Annotated[
+    int | None, typer.Option(min=1, help="This many frames in place of the walk's own.")
+]
+
+
+def emit(document: Mapping[str, Any]) -> None:
+    """The result as one JSON object on stdout."""
+    print(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def open_studio() -> Studio:
+    """The studio of the environment's settings."""
+    return Studio.open(Settings.from_environment())
+
+
+def find_walk(studio: Studio, walk: str) -> tuple[str, WalkLibrary]:
+    """A walk by name, or by file: its name, and the library that holds it."""
+    folder = studio.settings.walks_dir
+    path = Path(walk)
+    if path.suffix in WALK_SUFFIXES or path.parent != Path():
+        return check_name(path.stem), WalkLibrary(folder, (path.absolute(),))
+    return check_name(walk), WalkLibrary(folder)
+
+
+def specify(
+    studio: Studio, walk: str, model: str | None = None, frames: int | None = None
+) -> tuple[WalkSpec, WalkLibrary]:
+    """The walk, settled, and the library that holds it."""
+    name, library = find_walk(studio, walk)
+    return studio.specify(name, library.load(name), model=model, frames=frames), library
+
+
+def warn(warnings: tuple[str, ...]) -> None:
+    """Warnings, on stderr."""
+    for warning in warnings:
+        err.print(f"[yellow]warning:[/] {warning}")
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds for people."""
+    if seconds is None:
+        return "not measured yet"
+    if seconds < 90:  # noqa: PLR2004
+        return f"{seconds:.0f} s"
+    minutes = seconds / 60
+    return f"{minutes:.0f} min" if minutes < 90 else f"{minutes / 60:.1f} h"  # noqa: PLR2004
+
+
+def size(count: float) -> str:
+    """Bytes for people."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if count < 1024:  # noqa: PLR2004
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:.1f} TiB"

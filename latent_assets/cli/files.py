@@ -1,0 +1,110 @@
+"""Commands on what was rendered: verify, inspect."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import yaml
+
+from latent_assets.cli.common import AsJson, emit, err, open_studio, out, specify
+from latent_assets.errors import UsageError
+from latent_assets.media import Provenance, inspect_file
+from latent_assets.rendering import engine_environment, render_again
+from latent_assets.verification import Recipe, VerificationReport, choose, verify
+from latent_assets.walks.loading import WALK_SUFFIXES
+from latent_assets.walks.recipes import FrameRecipe
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("verify")(verify_frames)
+    app.command()(inspect)
+
+
+def verify_frames(
+    target: Annotated[str, typer.Argument(help="A walk, or a finished file (GIF, MP4, PNG ...).")],
+    sample: Annotated[
+        int | None, typer.Option(min=1, help="Only so many frames, evenly spread.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Render frames again, and say whether they come out the same, and if not, why."""
+    studio = open_studio()
+    path = Path(target)
+    digests: dict[str, str] = {}
+    if path.is_file() and path.suffix not in WALK_SUFFIXES:
+        record = inspect_file(path)
+        keys = list(record.frame_keys)
+        digests = dict(zip(record.frame_keys, record.frame_digests, strict=True))
+        model = str(record.model["name"])
+        recipes: dict[str, Recipe] = {}
+    else:
+        spec, _ = specify(studio, target)
+        keys = [recipe.key for recipe in spec.recipes()]
+        model = spec.rendering.model
+        recipes = {recipe.key: recipe.as_dict() for recipe in spec.recipes()}
+    chosen = choose(keys, sample)
+    if not studio.frames.contains(chosen):
+        raise UsageError(
+            f"none of the frames of {target} is in the store", "Render the walk first."
+        )
+    now = engine_environment(studio.load_engine(model))
+    with err.status(f"rendering {len(chosen)} frames again"):
+        report = verify(
+            studio.frames,
+            chosen,
+            lambda batch: render_again(studio, [FrameRecipe.from_dict(each) for each in batch]),
+            now=now,
+            recipes=recipes,
+            digests=digests,
+        )
+    if as_json:
+        emit({"target": target, **report.as_dict()})
+    else:
+        _print(target, report)
+    raise typer.Exit(0 if report.ok else 1)
+
+
+def _print(target: str, report: VerificationReport) -> None:
+    counts = ", ".join(f"{count} {outcome}" for outcome, count in report.counts().items())
+    out.print(f"[bold]{target}[/]: {counts}")
+    whys = dict.fromkeys(
+        (verdict.outcome, why)
+        for verdict in report.verdicts
+        if verdict.outcome != "identical"
+        for why in verdict.why
+    )
+    for outcome, why in whys:
+        out.print(f"  {outcome}: {why}")
+
+
+def inspect(
+    file: Annotated[Path, typer.Argument(help="A GIF, WebP, MP4, PNG, APNG, AVIF or HTML file.")],
+    walk_file: Annotated[
+        Path | None, typer.Option(help="Write a walk file that renders it again.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Where a file comes from: its walk, model and frames."""
+    record = inspect_file(file)
+    if walk_file is not None:
+        if walk_file.exists():
+            raise UsageError(f"{walk_file} exists already", "Choose a new name.")
+        walk_file.write_text(walk_text(record), encoding="utf-8")
+        err.print(f"Wrote {walk_file}")
+    if as_json:
+        emit(record.as_dict())
+        return
+    out.print(f"[bold]{record.walk.get('name')}[/], {len(record.frame_keys)} frames")
+    out.print(f"  model    {record.model['name']}, weights {record.model['weights_digest'][:16]}")
+    out.print(f"  project  latent-assets {record.project_version}")
+    out.print(f"  root     {record.root}")
+    out.print(walk_text(record), markup=False, end="")
+
+
+def walk_text(record: Provenance) -> str:
+    """A walk file with what the record says, the model that rendered it named."""
+    walk = {key: value for key, value in record.walk.items() if value is not None}
+    walk.pop("name", None)
+    walk["model"] = record.model["name"]
+    return yaml.safe_dump(walk, sort_keys=False, allow_unicode=True)

@@ -1,0 +1,158 @@
+"""The command `render`: the same assets as in the web UI, run in this process."""
+
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from latent_assets.cli.common import (
+    AsJson,
+    FramesOption,
+    ModelOption,
+    WalkArgument,
+    duration,
+    emit,
+    err,
+    open_studio,
+    out,
+    specify,
+    warn,
+)
+from latent_assets.errors import LatentAssetsError
+from latent_assets.rendering import OnFrames
+from latent_assets.studio import Plan, Studio, WalkSpec, with_metadata, with_outputs
+from latent_assets.walks.library import WalkLibrary
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(render)
+
+
+def render(
+    walk: WalkArgument,
+    model: ModelOption = None,
+    frames: FramesOption = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Folder for the finished files.", file_okay=False)
+    ] = None,
+    metadata: Annotated[
+        bool, typer.Option(help="Write the record of their origin into the files.")
+    ] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Render a walk. Frames that are in the store are not rendered again."""
+    started = time.perf_counter()
+    studio = open_studio()
+    if output is not None:
+        studio = with_outputs(studio, output.absolute())
+    if not metadata:
+        studio = with_metadata(studio, False)
+    spec, library = specify(studio, walk, model, frames)
+    plan = studio.plan(spec)
+    warn(plan.warnings)
+    with _progress(plan) as progress:
+        bar = progress.add_task(spec.name, total=plan.frames, rendered=0)
+        counts = {"rendered": 0}
+
+        def on_frames(count: int, rendered: bool) -> None:
+            counts["rendered"] += count if rendered else 0
+            progress.update(bar, advance=count, rendered=counts["rendered"])
+
+        paths, rendered = _run(studio, library, spec, on_frames, model, frames)
+    result = {
+        "walk": spec.name,
+        "frames": plan.frames,
+        "rendered": rendered,
+        "reused": plan.frames - rendered,
+        "seconds": round(time.perf_counter() - started, 2),
+        "outputs": paths,
+    }
+    if as_json:
+        emit(result)
+        return
+    out.print(
+        f"[bold]{spec.name}[/]: {plan.frames} frames, {rendered} rendered,"
+        f" {plan.frames - rendered} reused, {duration(result['seconds'])}"
+    )
+    for path in paths:
+        out.print(f"  {path}")
+
+
+def _run(
+    studio: Studio,
+    library: WalkLibrary,
+    spec: WalkSpec,
+    on_frames: OnFrames,
+    model: str | None,
+    frames: int | None,
+) -> tuple[list[str], int]:
+    """Run the assets of the walk; returns the finished files and how many frames were rendered."""
+    from latent_assets.orchestration.automation import RETRY_WHOLE_RUNS
+    from latent_assets.orchestration.build import build_defs
+    from latent_assets.orchestration.instance import open_instance
+
+    defs = build_defs(studio, extra_walks=library.extra, on_frames=on_frames)
+    overrides = {k: v for k, v in {"model": model, "frames": frames}.items() if v is not None}
+    with open_instance(studio.settings) as instance:
+        result = defs.resolve_job_def("render_walk").execute_in_process(
+            run_config={
+                "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+                "ops": {"walk_spec": {"config": overrides}},
+            },
+            instance=instance,
+            partition_key=spec.name,
+            tags=RETRY_WHOLE_RUNS,
+            raise_on_error=False,
+        )
+        if not result.success:
+            raise LatentAssetsError(_why(result), "What was rendered so far is in the store.")
+        made = [result.asset_value(name)["paths"] for name in ("animation", "grid", "report")]
+        rendered = result.asset_value("frames")["rendered"]
+    return [path for paths in made for path in paths], rendered
+
+
+def _why(result: Any) -> str:
+    """The first failure of a run, in its own words."""
+    for event in result.all_events:
+        if event.is_step_failure:
+            data = event.step_failure_data
+            told = data.user_failure_data
+            if told is not None and told.description:
+                return str(told.description)
+            return f"step {event.step_key} failed: {data.error}"
+    return "the run failed; see its log in the web UI (latent-assets ui)"
+
+
+def _progress(plan: Plan) -> Progress:
+    return Progress(
+        TextColumn("[bold]{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("frames"),
+        _FramesPerSecond(),
+        TimeRemainingColumn(),
+        console=err,
+        transient=plan.to_render == 0,
+    )
+
+
+class _FramesPerSecond(ProgressColumn):
+    """Of frames that are rendered: reused ones cost nothing and would only flatter."""
+
+    def render(self, task: Task) -> Text:
+        rendered = task.fields.get("rendered", 0)
+        if not rendered or not task.elapsed:
+            return Text("")
+        return Text(f"{rendered / task.elapsed:.2f} frames/s")

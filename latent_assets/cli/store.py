@@ -1,0 +1,108 @@
+"""Commands on the frame store: stats, gc."""
+
+import re
+from typing import Annotated
+
+import typer
+
+from latent_assets.cli.common import AsJson, emit, open_studio, out, size
+from latent_assets.errors import LatentAssetsError, UsageError
+from latent_assets.rendering import encoding_key
+from latent_assets.store.retention import Policy, plan_removal, remove
+from latent_assets.store.retention import stats as store_stats
+from latent_assets.studio import Studio
+from latent_assets.walks.library import WalkLibrary
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+_SIZES = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(stats)
+    app.command()(gc)
+
+
+def stats(as_json: AsJson = False) -> None:
+    """What the store holds."""
+    studio = open_studio()
+    found = store_stats(studio.frames.objects).as_dict()
+    if as_json:
+        emit({"store": studio.settings.store_url, **found})
+        return
+    out.print(f"[bold]{studio.settings.store_url}[/]")
+    for name in ("frames", "encodings", "quarantine", "leftovers"):
+        out.print(f"  {name:<11}{found[name]:>8}  {size(found[f'{name}_bytes'])}")
+
+
+def gc(
+    older_than: Annotated[
+        str | None, typer.Option(help="What was stored longer ago: 30d, 12h, 2w.")
+    ] = None,
+    max_size: Annotated[
+        str | None, typer.Option(help="The oldest, until the store is no larger: 20G, 500M.")
+    ] = None,
+    unreferenced: Annotated[
+        bool, typer.Option("--unreferenced", help="What no walk file of the project names.")
+    ] = False,
+    delete: Annotated[
+        bool, typer.Option("--delete", help="Do it; without this nothing is removed.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Collect what can go. Says what it would remove; removes it with --delete."""
+    studio = open_studio()
+    policy = Policy(
+        older_than_s=None if older_than is None else _seconds(older_than),
+        max_bytes=None if max_size is None else _bytes(max_size),
+        unreferenced=unreferenced,
+        referenced=referenced_keys(studio),
+    )
+    plan = plan_removal(studio.frames.objects, policy)
+    if delete:
+        remove(studio.frames.objects, plan)
+    if as_json:
+        emit({"deleted": delete, **plan.as_dict()})
+        return
+    verb = "removed" if delete else "would remove"
+    out.print(f"{verb} {len(plan.removals)} objects, {size(plan.bytes)}")
+    for why, content in plan.by_reason().items():
+        out.print(f"  {why:<13}{content.count:>8}  {size(content.bytes)}")
+    out.print(f"  {'kept':<13}{plan.kept.count:>8}  {size(plan.kept.bytes)}")
+    if plan.removals and not delete:
+        out.print("Nothing was removed. Add --delete to do it.")
+
+
+def referenced_keys(studio: Studio) -> set[str]:
+    """Keys of all frames and encodings that the project's walk files name.
+
+    A walk file that is wrong may name frames that cannot be known: then nothing may be called
+    unreferenced, so it is an error here.
+    """
+    library = WalkLibrary(studio.settings.walks_dir)
+    keys: set[str] = set()
+    for name in library.names():
+        try:
+            spec = studio.specify(name, library.load(name))
+        except LatentAssetsError as error:
+            raise UsageError(
+                f"the walk {name} is wrong, so the frames it uses are not known: {error.problem}",
+                "Mend its file, or move it away, then collect again.",
+            ) from None
+        keys.update(recipe.key for recipe in spec.recipes())
+        keys.update(encoding_key(spec.rendering, prompt) for prompt in spec.prompts)
+    return keys
+
+
+def _seconds(text: str) -> float:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhdw])", text.strip().lower())
+    if match is None:
+        raise UsageError(f"--older-than {text!r} is no age", "Write it as 30d, 12h or 2w.")
+    return float(match[1]) * _UNITS[match[2]]
+
+
+def _bytes(text: str) -> int:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?", text.strip().lower())
+    if match is None:
+        raise UsageError(f"--max-size {text!r} is no size", "Write it as 20G or 500M.")
+    return int(float(match[1]) * _SIZES[match[2]])

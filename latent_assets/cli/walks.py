@@ -1,0 +1,179 @@
+"""Commands on walk files: validate, list, plan, new, schema."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from latent_assets.cli.common import (
+    AsJson,
+    FramesOption,
+    ModelOption,
+    WalkArgument,
+    duration,
+    emit,
+    err,
+    open_studio,
+    out,
+    specify,
+    warn,
+)
+from latent_assets.cli.templates import TEMPLATES, walk_template
+from latent_assets.errors import InvalidWalkError, LatentAssetsError, UsageError, WalkProblem
+from latent_assets.studio import Studio
+from latent_assets.walks.library import WalkLibrary
+from latent_assets.walks.loading import WALK_SUFFIXES, check_name, load_walk, walk_files
+from latent_assets.walks.schema import json_schema
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(validate)
+    app.command("list")(list_walks)
+    app.command()(plan)
+    app.command()(new)
+    app.command()(schema)
+
+
+def validate(
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="Walk files; default: all of the project.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check walk files, and report everything that is wrong in them."""
+    studio = open_studio()
+    checked = files or walk_files(studio.settings.walks_dir)
+    problems: list[WalkProblem] = []
+    for file in checked:
+        problems.extend(_problems(studio, file))
+    if as_json:
+        emit({"ok": not problems, "errors": [problem.as_dict() for problem in problems]})
+    elif problems:
+        for problem in problems:
+            err.print(str(problem), markup=False, style="red")
+    else:
+        out.print(f"{len(checked)} walk files are in order")
+    raise typer.Exit(2 if problems else 0)
+
+
+def _problems(studio: Studio, file: Path) -> list[WalkProblem]:
+    try:
+        check_name(file.stem)
+        studio.specify(str(file), load_walk(file))
+    except InvalidWalkError as error:
+        return error.problems
+    except UsageError as error:
+        return [WalkProblem(str(file), "file", f"{error.problem}. {error.cure}".strip())]
+    return []
+
+
+def list_walks(as_json: AsJson = False) -> None:
+    """The project's walks, and how much of each is rendered."""
+    studio = open_studio()
+    library = WalkLibrary(studio.settings.walks_dir)
+    rows = []
+    for name in library.names():
+        try:
+            spec = studio.specify(name, library.load(name))
+            plan = studio.plan(spec)
+        except LatentAssetsError as error:
+            rows.append({"walk": name, "error": str(error)})
+            continue
+        rows.append(
+            {
+                "walk": name,
+                "kind": spec.walk.kind,
+                "model": plan.model,
+                "frames": plan.frames,
+                "cached": plan.cached,
+                "description": spec.walk.description,
+            }
+        )
+    if as_json:
+        emit({"walks": rows})
+        return
+    table = Table("walk", "kind", "model", "frames", "cached", box=None, pad_edge=False)
+    for row in rows:
+        if "error" in row:
+            table.add_row(row["walk"], "[red]wrong: see latent-assets validate[/]", "", "", "")
+        else:
+            table.add_row(*(str(row[c]) for c in ("walk", "kind", "model", "frames", "cached")))
+    out.print(table)
+
+
+def plan(
+    walk: WalkArgument,
+    model: ModelOption = None,
+    frames: FramesOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """What rendering a walk would take, without loading a model."""
+    studio = open_studio()
+    spec, _ = specify(studio, walk, model, frames)
+    planned = studio.plan(spec)
+    if as_json:
+        emit(
+            {
+                "walk": planned.walk,
+                "model": planned.model,
+                "frames": planned.frames,
+                "cached": planned.cached,
+                "to_render": planned.to_render,
+                "estimate_s": planned.estimate_s,
+                "warnings": list(planned.warnings),
+            }
+        )
+        return
+    warn(planned.warnings)
+    out.print(f"[bold]{planned.walk}[/] with {planned.model}: {planned.frames} frames")
+    out.print(f"  cached     {planned.cached}")
+    out.print(f"  to render  {planned.to_render}")
+    out.print(f"  estimate   {duration(planned.estimate_s)}")
+
+
+def new(
+    name: Annotated[str, typer.Argument(help="The name of the walk.")],
+    kind: Annotated[str, typer.Option(help=f"One of: {', '.join(TEMPLATES)}.")] = "interpolation",
+    as_json: AsJson = False,
+) -> None:
+    """Write a walk file to begin with, all its fields explained."""
+    if kind not in TEMPLATES:
+        raise UsageError(f"there is no kind {kind!r}", f"It must be one of: {', '.join(TEMPLATES)}")
+    folder = open_studio().settings.walks_dir
+    check_name(name)
+    for suffix in WALK_SUFFIXES:
+        if (folder / f"{name}{suffix}").exists():
+            raise UsageError(
+                f"there is a walk {name} already", f"Edit {folder / name}{suffix}, or take another."
+            )
+    path = folder / f"{name}.yaml"
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / "schema.json").exists():
+        _write_schema(folder / "schema.json")
+    path.write_text(walk_template(kind), encoding="utf-8")
+    if as_json:
+        emit({"walk": name, "file": str(path)})
+    else:
+        out.print(f"Wrote {path}\nNext: latent-assets plan {name}")
+
+
+def schema(
+    write: Annotated[
+        bool, typer.Option("--write", help="Write it to walks/schema.json, for editors.")
+    ] = False,
+) -> None:
+    """The JSON Schema of walk files."""
+    if not write:
+        emit(json_schema())
+        return
+    path = open_studio().settings.walks_dir / "schema.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _write_schema(path)
+    out.print(f"Wrote {path}")
+
+
+def _write_schema(path: Path) -> None:
+    path.write_text(json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n", "utf-8")

@@ -1,0 +1,150 @@
+"""From the walk file to the path and the noise: the assets before the frames."""
+
+import hashlib
+
+import dagster as dg
+import numpy as np
+from pydantic import Field
+
+from latent_assets.orchestration import show
+from latent_assets.orchestration.failures import told
+from latent_assets.rendering import encode_prompts
+from latent_assets.studio import Studio, WalkSpec
+from latent_assets.walks.library import WalkLibrary
+from latent_assets.walks.recipes import digest_of
+from latent_assets.walks.route import route
+
+OWNERS = ["team:walks"]
+PLAN, ENCODE = "plan", "encode"
+CODE_VERSION = "1"
+
+
+class WalkOverrides(dg.Config):
+    """What one run does otherwise than the walk file says."""
+
+    model: str | None = Field(
+        default=None,
+        description="Render with this model: embedded, stable-diffusion-1, stable-diffusion-2.1.",
+    )
+    frames: int | None = Field(
+        default=None, description="Render this many frames (of a grid: a square number)."
+    )
+
+
+def spec_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
+    """walk_spec, text_encodings, encoding_path, noise_path."""
+    common = {"partitions_def": partitions, "owners": OWNERS, "code_version": CODE_VERSION}
+
+    @dg.asset(
+        **common,
+        deps=[dg.AssetKey("walk_file")],
+        group_name=PLAN,
+        kinds={"yaml"},
+        description="The walk file, validated, with its model and size settled.",
+    )
+    def walk_spec(
+        context: dg.AssetExecutionContext,
+        config: WalkOverrides,
+        studio: dg.ResourceParam[Studio],
+        library: dg.ResourceParam[WalkLibrary],
+    ) -> dg.Output[dict]:
+        name = context.partition_key
+        with told():
+            walk = library.load(name)
+            spec = studio.specify(name, walk, model=config.model, frames=config.frames)
+            plan = studio.plan(spec)
+        for warning in plan.warnings:
+            context.log.warning(warning)
+        document = spec.to_json()
+        metadata = {
+            "kind": walk.kind,
+            "model": spec.rendering.model,
+            "frames": plan.frames,
+            "cached": plan.cached,
+            "to render": plan.to_render,
+            "estimate (s)": plan.estimate_s if plan.estimate_s is not None else "not measured yet",
+            "prompts": show.bullet_list([prompt or "(empty)" for prompt in spec.prompts]),
+            "spec": dg.MetadataValue.json(document),
+        }
+        if plan.warnings:
+            metadata["warnings"] = show.bullet_list(plan.warnings)
+        return dg.Output(
+            document, metadata=metadata, data_version=dg.DataVersion(digest_of(document)[:16])
+        )
+
+    @dg.asset(
+        **common,
+        group_name=ENCODE,
+        kinds={"tensorflow"},
+        pool="gpu",
+        description="The prompts as the model reads them; the last is the unconditional one.",
+    )
+    def text_encodings(walk_spec: dict, studio: dg.ResourceParam[Studio]) -> dg.Output[np.ndarray]:
+        spec = WalkSpec.from_json(walk_spec)
+        with told():
+            encodings = encode_prompts(studio, spec.rendering, spec.prompts)
+        return _array_output(
+            encodings,
+            {
+                "prompts": show.bullet_list([prompt or "(empty)" for prompt in spec.prompts]),
+                "norm": dg.MetadataValue.json(
+                    {
+                        prompt: round(float(np.linalg.norm(encoding)), 3)
+                        for prompt, encoding in zip(spec.prompts, encodings, strict=True)
+                    }
+                ),
+            },
+        )
+
+    @dg.asset(
+        **common,
+        group_name=ENCODE,
+        kinds={"numpy"},
+        description="The text encoding of every frame along the walk.",
+    )
+    def encoding_path(walk_spec: dict, text_encodings: np.ndarray) -> dg.Output[np.ndarray]:
+        spec = WalkSpec.from_json(walk_spec)
+        by_prompt = dict(zip(spec.prompts, np.asarray(text_encodings), strict=True))
+        points = route(spec.walk)
+        path = np.stack([point.context.evaluate(by_prompt) for point in points])
+        steps = np.sqrt(np.mean(np.square(np.diff(path, axis=0)), axis=(1, 2)))
+        return _array_output(
+            path,
+            {
+                "places": show.bullet_list([point.caption for point in points[:12]]),
+                "step, root mean square": float(steps.mean()) if len(steps) else 0.0,
+            },
+        )
+
+    @dg.asset(
+        **common,
+        group_name=ENCODE,
+        kinds={"numpy"},
+        description="The initial noise of every frame.",
+    )
+    def noise_path(walk_spec: dict, studio: dg.ResourceParam[Studio]) -> dg.Output[np.ndarray]:
+        spec = WalkSpec.from_json(walk_spec)
+        with told():
+            shape = studio.describe_model(spec.rendering.model).latent_shape(spec.rendering.size)
+        points = [point.noise for point in route(spec.walk)]
+        each = {point: point.evaluate(shape) for point in dict.fromkeys(points)}
+        path = np.stack([each[point] for point in points])
+        return _array_output(
+            path,
+            {"noise": spec.walk.noise, "seed": spec.walk.seed, "different": len(each)},
+        )
+
+    return [walk_spec, text_encodings, encoding_path, noise_path]
+
+
+def _array_output(array: np.ndarray, metadata: dict) -> dg.Output[np.ndarray]:
+    """The array, its shape, and a data version that is its content's: unchanged is not stale."""
+    shape = {"shape": " x ".join(map(str, array.shape)), "dtype": str(array.dtype)}
+    digest = digest_of([list(array.shape), _sha256(array)])
+    return dg.Output(
+        array, metadata={**shape, **metadata}, data_version=dg.DataVersion(digest[:16])
+    )
+
+
+def _sha256(array: np.ndarray) -> str:
+    return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()

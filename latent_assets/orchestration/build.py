@@ -1,0 +1,66 @@
+"""The asset graph over a studio: everything that Dagster is to know, put together."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import dagster as dg
+
+from latent_assets.orchestration.assets import spec_assets
+from latent_assets.orchestration.automation import (
+    render_job,
+    schedules,
+    walk_file_asset,
+    watch_sensor,
+    when_changed,
+)
+from latent_assets.orchestration.checks import frame_checks
+from latent_assets.orchestration.frames import frames_asset
+from latent_assets.orchestration.io import NativeIOManager
+from latent_assets.orchestration.outputs import output_assets
+from latent_assets.studio import Studio
+from latent_assets.walks.library import WalkLibrary
+
+AUTOMATION = "render_changed_walks"
+
+
+def build_defs(
+    studio: Studio,
+    *,
+    extra_walks: tuple[Path, ...] = (),
+    on_frames: Callable[[int, bool], None] = lambda _count, _rendered: None,
+) -> dg.Definitions:
+    """The asset graph over a studio: the seam where tests and the command line come in.
+
+    Walk names are static partitions, read now: a new file needs "Reload definitions"
+    (docs/decisions/0004-static-walk-partitions.md).
+    """
+    library = WalkLibrary(studio.settings.walks_dir, extra_walks)
+    names = library.names()
+    partitions = dg.StaticPartitionsDefinition(names)
+    assets = dg.map_asset_specs(
+        lambda spec: spec.replace_attributes(automation_condition=when_changed()),
+        [*spec_assets(partitions), frames_asset(partitions), *output_assets(partitions)],
+    )
+    job = render_job(partitions)
+    return dg.Definitions(
+        assets=[walk_file_asset(partitions), *assets],
+        asset_checks=frame_checks(partitions),
+        jobs=[job],
+        schedules=schedules(library.valid(), job),
+        sensors=[
+            watch_sensor(names),
+            dg.AutomationConditionSensorDefinition(
+                AUTOMATION,
+                target=dg.AssetSelection.all(),
+                run_tags={"dagster/retry_strategy": "ALL_STEPS"},
+            ),
+        ],
+        resources={
+            "studio": studio,
+            "library": library,
+            "on_frames": on_frames,
+            "io_manager": NativeIOManager(studio.settings.dagster_home / "storage"),
+        },
+        # One process per run: the model is loaded once, not once per chunk.
+        executor=dg.in_process_executor,
+    )

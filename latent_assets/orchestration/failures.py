@@ -1,0 +1,29 @@
+"""A user's mistake becomes a failure that says what to do, without a stack trace of ours."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import dagster as dg
+
+from latent_assets.errors import InvalidWalkError, LatentAssetsError
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Turn the project's errors into `dagster.Failure`, not to be tried again."""
+    try:
+        yield
+    except LatentAssetsError as error:
+        raise failure(error) from None
+
+
+def failure(error: LatentAssetsError) -> dg.Failure:
+    """The error as Dagster shows it, in the run's log and in the web UI."""
+    metadata: dict[str, dg.MetadataValue] = {}
+    if isinstance(error, InvalidWalkError):
+        metadata["problems"] = dg.MetadataValue.md(
+            "\n".join(f"- {problem}" for problem in error.problems)
+        )
+    elif error.cure:
+        metadata["what to do"] = dg.MetadataValue.text(error.cure)
+    return dg.Failure(description=str(error), metadata=metadata, allow_retries=False)

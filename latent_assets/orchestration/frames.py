@@ -1,0 +1,157 @@
+"""The frames: one step per chunk, so that a failed chunk is tried again alone.
+
+A run that is re-executed "from failure" can lose mapped steps (Dagster issues 20925, 30077). So
+the collecting step takes the list of frames from the plan, not from what arrives, and fails by
+name of what is missing in the store. See docs/decisions/0002-chunks-are-steps.md.
+"""
+
+import dagster as dg
+import numpy as np
+
+from latent_assets.errors import LatentAssetsError
+from latent_assets.media import root_digest
+from latent_assets.orchestration import show
+from latent_assets.orchestration.assets import CODE_VERSION, OWNERS
+from latent_assets.orchestration.failures import told
+from latent_assets.rendering import FrameJob, OnFrames, render_frames
+from latent_assets.store import DamagedError, MissingError
+from latent_assets.studio import Studio, WalkSpec
+
+RENDER = "render"
+GPU_POOL = "gpu"
+
+
+@dg.op(out=dg.DynamicOut(dict), description="Cut the walk into chunks of frames.")
+def plan_chunks(walk_spec: dict) -> list[dg.DynamicOutput]:
+    """One chunk is rendered by one step; a chunk holds many batches."""
+    spec = WalkSpec.from_json(walk_spec)
+    count, size = spec.walk.frames, spec.walk.chunk_size
+    width = len(str(count))
+    return [
+        dg.DynamicOutput(
+            {"start": start, "stop": min(start + size, count)},
+            mapping_key=f"frames_{start:0{width}}_to_{min(start + size, count) - 1:0{width}}",
+        )
+        for start in range(0, count, size)
+    ]
+
+
+@dg.op(
+    pool=GPU_POOL,
+    retry_policy=dg.RetryPolicy(max_retries=2, delay=2, backoff=dg.Backoff.EXPONENTIAL),
+    description="Render the frames of a chunk that are not in the store.",
+    tags={"dagster-celery/queue": "gpu"},
+)
+def render_chunk(
+    context: dg.OpExecutionContext,
+    chunk: dict,
+    walk_spec: dict,
+    encoding_path: np.ndarray,
+    noise_path: np.ndarray,
+    text_encodings: np.ndarray,
+    studio: dg.ResourceParam[Studio],
+    on_frames: dg.ResourceParam[OnFrames],
+) -> dict:
+    """What the chunk took: frames rendered and reused, seconds."""
+    spec = WalkSpec.from_json(walk_spec)
+    places = range(chunk["start"], chunk["stop"])
+    recipes = spec.recipes()
+    jobs = [
+        FrameJob(recipes[place], np.asarray(encoding_path[place]), np.asarray(noise_path[place]))
+        for place in places
+    ]
+    with told():
+        result = render_frames(
+            studio,
+            jobs,
+            np.asarray(text_encodings[-1]),
+            batch_size=spec.walk.batch_size,
+            on_frames=on_frames,
+        )
+    for problem in result.damaged:
+        context.log.warning(problem)
+    context.log.info(
+        "frames %d to %d: %d rendered, %d reused",
+        places[0],
+        places[-1],
+        result.rendered,
+        result.reused,
+    )
+    return {
+        "rendered": result.rendered,
+        "reused": result.reused,
+        "seconds": round(result.seconds, 3),
+    }
+
+
+@dg.op(description="Check that every frame of the plan is in the store, and list them.")
+def collect_frames(
+    walk_spec: dict, chunks: list[dict], studio: dg.ResourceParam[Studio]
+) -> dg.Output[dict]:
+    """The manifest: key and pixel digest of every frame, in order."""
+    spec = WalkSpec.from_json(walk_spec)
+    keys = [recipe.key for recipe in spec.recipes()]
+    with told():
+        digests = _digests(studio, keys)
+        preview = show.strip(studio.frames, keys, spec.name)
+    rendered = sum(chunk["rendered"] for chunk in chunks)
+    seconds = sum(chunk["seconds"] for chunk in chunks)
+    metadata = {
+        "preview": preview,
+        "frames": len(keys),
+        "rendered": rendered,
+        "reused": len(keys) - rendered,
+        "seconds": seconds,
+        "model": spec.rendering.model,
+        "root digest": root_digest(digests),
+    }
+    if rendered:
+        metadata["seconds per frame"] = round(seconds / rendered, 4)
+    manifest = {"keys": keys, "digests": digests, "rendered": rendered, "seconds": seconds}
+    version = dg.DataVersion(root_digest(digests)[:16])
+    return dg.Output(manifest, metadata=metadata, data_version=version)
+
+
+def _digests(studio: Studio, keys: list[str]) -> list[str]:
+    known: dict[str, str] = {}
+    missing: list[str] = []
+    for key in dict.fromkeys(keys):
+        try:
+            known[key] = studio.frames.read_receipt(key).pixel_digest
+        except (MissingError, DamagedError):
+            missing.append(key)
+    if missing:
+        places = [str(index) for index, key in enumerate(keys) if key in set(missing)]
+        raise LatentAssetsError(
+            f"{len(missing)} of the walk's {len(keys)} frames are not in the store"
+            f" (frames {', '.join(places[:10])}{' ...' if len(places) > 10 else ''}):"  # noqa: PLR2004
+            " a chunk of this run was not rendered",
+            "Materialize the walk again, all steps: the frames that are there are not rendered"
+            " twice. A run re-executed from failure can lose chunks.",
+        )
+    return [known[key] for key in keys]
+
+
+def frames_asset(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+    """The graph asset `frames`."""
+
+    @dg.graph_asset(
+        partitions_def=partitions,
+        group_name=RENDER,
+        kinds={"tensorflow", "png"},
+        owners=OWNERS,
+        code_version=CODE_VERSION,
+        description="The frames, in the store under their keys; only missing ones are rendered.",
+    )
+    def frames(
+        walk_spec: dict,
+        encoding_path: np.ndarray,
+        noise_path: np.ndarray,
+        text_encodings: np.ndarray,
+    ) -> dict:
+        chunks = plan_chunks(walk_spec).map(
+            lambda chunk: render_chunk(chunk, walk_spec, encoding_path, noise_path, text_encodings)
+        )
+        return collect_frames(walk_spec, chunks.collect())
+
+    return frames

@@ -1,0 +1,60 @@
+"""Where values between assets lie: arrays as .npy, everything else as .json. No pickle.
+
+Arrays are read memory-mapped: a step that renders 30 frames reads the encodings of 30 frames.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import numpy as np
+
+from latent_assets.store.atomic import replacing
+
+EXTENSIONS = (".npy", ".json")
+
+
+class NativeIOManager(dg.IOManager):
+    """One file per asset and walk, or per step output and run."""
+
+    def __init__(self, base: Path) -> None:
+        self.base = base
+
+    def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
+        """Writes atomically: two runs of one walk at once leave one whole file."""
+        stem = self._stem(context)
+        stem.parent.mkdir(parents=True, exist_ok=True)
+        extension = ".npy" if isinstance(obj, np.ndarray) else ".json"
+        path = stem.with_name(stem.name + extension)
+        with replacing(path) as temporary:
+            if isinstance(obj, np.ndarray):
+                with temporary.open("wb") as file:
+                    np.save(file, obj, allow_pickle=False)
+            else:
+                temporary.write_text(json.dumps(obj, indent=1), encoding="utf-8")
+        context.add_output_metadata({"path": dg.MetadataValue.path(str(path))})
+
+    def load_input(self, context: dg.InputContext) -> Any:
+        """The value; says which asset to materialize if it was never made."""
+        assert context.upstream_output is not None
+        stem = self._stem(context if context.has_asset_key else context.upstream_output)
+        array, document = (stem.with_name(stem.name + extension) for extension in EXTENSIONS)
+        if array.exists():
+            return np.load(array, mmap_mode="r", allow_pickle=False)
+        if document.exists():
+            return json.loads(document.read_text(encoding="utf-8"))
+        what = stem.relative_to(self.base)
+        raise dg.Failure(
+            f"there is no {what}: it was not materialized yet, or its file is gone. "
+            "Materialize the assets upstream too."
+        )
+
+    def _stem(self, context: dg.OutputContext | dg.InputContext) -> Path:
+        if context.has_asset_key:
+            parts = [*context.asset_key.path]
+            if context.has_asset_partitions:
+                parts.append(context.asset_partition_key)
+            return self.base.joinpath("assets", *parts)
+        assert isinstance(context, dg.OutputContext)
+        return self.base.joinpath("runs", *context.get_identifier())

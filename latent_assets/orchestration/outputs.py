@@ -1,0 +1,163 @@
+"""From frames to files: the animation, the grid, and the report on how smooth the walk is."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import numpy as np
+
+from latent_assets.media import (
+    FORMATS,
+    Frames,
+    Provenance,
+    contact_sheet,
+    picture_grid,
+    play_order,
+    thumbnail_png,
+    write_animation,
+    write_png,
+)
+from latent_assets.media.metrics import measure
+from latent_assets.orchestration import show
+from latent_assets.orchestration.assets import CODE_VERSION, OWNERS
+from latent_assets.orchestration.failures import told
+from latent_assets.studio import Studio, WalkSpec
+from latent_assets.walks.recipes import digest_of
+from latent_assets.walks.route import is_closed, route
+
+PUBLISH = "publish"
+
+
+def output_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
+    """animation, grid, report."""
+    common = {
+        "partitions_def": partitions,
+        "owners": OWNERS,
+        "code_version": CODE_VERSION,
+        "group_name": PUBLISH,
+    }
+
+    @dg.asset(
+        **common, kinds={"gif"}, description="The walk as GIF, WebP, MP4, ... as its file asks."
+    )
+    def animation(
+        walk_spec: dict, frames: dict, studio: dg.ResourceParam[Studio]
+    ) -> dg.Output[dict]:
+        spec = WalkSpec.from_json(walk_spec)
+        if spec.walk.kind == "grid":
+            return _does_not_apply("a grid has no order in time; see the asset grid")
+        output = spec.walk.output
+        order = play_order(
+            spec.walk.frames, ping_pong=output.ping_pong, closed=is_closed(spec.walk)
+        )
+        played = _pictures(studio, [frames["keys"][place] for place in order])
+        paths = []
+        with told():
+            for name in output.formats:
+                path = studio.output_path(spec.name, FORMATS[name].suffix)
+                write_animation(
+                    played,
+                    path,
+                    format=name,
+                    fps=output.fps,
+                    provenance=_provenance(studio, spec, frames),
+                )
+                paths.append(path)
+            preview = show.moving(played(), output.fps, spec.name)
+        return _files(
+            paths,
+            frames,
+            {
+                "animation": preview,
+                "shown frames": len(order),
+                "fps": float(output.fps),
+                "seconds of film": round(len(order) / output.fps, 2),
+            },
+        )
+
+    @dg.asset(**common, kinds={"png"}, description="The n by n pictures of a grid, as one PNG.")
+    def grid(walk_spec: dict, frames: dict, studio: dg.ResourceParam[Studio]) -> dg.Output[dict]:
+        spec = WalkSpec.from_json(walk_spec)
+        if spec.walk.kind != "grid":
+            return _does_not_apply(f"a walk of the kind {spec.walk.kind} is no grid")
+        with told():
+            picture = picture_grid(_pictures(studio, frames["keys"]), spec.walk.grid_size)
+            path = studio.output_path(spec.name, ".png")
+            write_png(picture, path, provenance=_provenance(studio, spec, frames))
+            preview = show.picture(thumbnail_png(picture, longest_px=640), spec.name)
+        height, width = picture.shape[:2]
+        return _files([path], frames, {"grid": preview, "size (px)": f"{width} x {height}"})
+
+    @dg.asset(
+        **common,
+        kinds={"numpy"},
+        description="How smooth the walk is, and all its frames on one sheet.",
+    )
+    def report(walk_spec: dict, frames: dict, studio: dg.ResourceParam[Studio]) -> dg.Output[dict]:
+        spec = WalkSpec.from_json(walk_spec)
+        with told():
+            pictures = _pictures(studio, frames["keys"])
+            measured = measure(pictures, closed=is_closed(spec.walk))
+            sheet = contact_sheet(pictures)
+            path = studio.output_path(spec.name, "-sheet.png")
+            write_png(sheet, path, provenance=_provenance(studio, spec, frames))
+        figures = measured.as_dict()
+        rms = measured.smoothness["rms"]
+        shown = {
+            "contact sheet": show.picture(thumbnail_png(sheet, longest_px=800), spec.name),
+            "adjacent distance, mean": rms.mean,
+            "largest step / median step": rms.max_over_median,
+            "captions": show.bullet_list([p.caption for p in route(spec.walk)][:40]),
+            "figures": dg.MetadataValue.json(figures),
+        }
+        if rms.seam_ratio is not None:
+            shown["seam ratio"] = rms.seam_ratio
+        return _files([path], frames, shown, extra={"measured": figures})
+
+    return [animation, grid, report]
+
+
+def _pictures(studio: Studio, keys: list[str]) -> Frames:
+    """Reads the frames anew at every use, a few at a time: a long walk need not fit in memory."""
+
+    def read() -> Iterator[np.ndarray]:
+        return (frame.pixels for frame in studio.frames.read_many(keys))
+
+    return read
+
+
+def _provenance(studio: Studio, spec: WalkSpec, frames: dict) -> dict | None:
+    if not studio.settings.metadata:
+        return None
+    how = spec.rendering
+    return Provenance(
+        walk={"name": spec.name, **spec.to_json()["walk"]},
+        model={"name": how.model, "weights_digest": how.weights, "precision": how.precision},
+        frame_keys=tuple(frames["keys"]),
+        frame_digests=tuple(frames["digests"]),
+    ).as_dict()
+
+
+def _files(
+    paths: list[Path], frames: dict, metadata: dict, extra: dict | None = None
+) -> dg.Output[dict]:
+    sizes = {path.name: f"{path.stat().st_size / 1024:.0f} KiB" for path in paths}
+    document = {"paths": [str(path) for path in paths], **(extra or {})}
+    return dg.Output(
+        document,
+        metadata={
+            **metadata,
+            "files": dg.MetadataValue.json(sizes),
+            "path": dg.MetadataValue.path(str(paths[0])),
+        },
+        data_version=dg.DataVersion(digest_of([frames["digests"], sorted(sizes)])[:16]),
+    )
+
+
+def _does_not_apply(why: str) -> dg.Output[dict]:
+    """Nothing to make here, and no failure: the walk is complete without it."""
+    return dg.Output(
+        {"paths": [], "does not apply": why},
+        metadata={"does not apply": why},
+        data_version=dg.DataVersion("does not apply"),
+    )

@@ -1,0 +1,247 @@
+"""Recipes in, stored frames out: the one loop that everything that renders goes through."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+
+import numpy as np
+
+from latent_assets.diffusion.faults import FrameFault, find_faults
+from latent_assets.diffusion.protocol import Engine, FloatArray, ImageArray
+from latent_assets.diffusion.schedule import sampling_schedule
+from latent_assets.errors import ModelError
+from latent_assets.store import DamagedError, MissingError, Receipt, environment, pixel_digest
+from latent_assets.store.encodings import canonical_key
+from latent_assets.store.receipts import Environment, utc_now
+from latent_assets.studio import Studio, start_up_profile, timing_profile
+from latent_assets.walks.points import prompts_of
+from latent_assets.walks.recipes import FrameRecipe, Rendering
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class FrameJob:
+    """A frame to render: its recipe, and the arrays that the recipe's formulas give."""
+
+    recipe: FrameRecipe
+    context: FloatArray
+    """(T, D) float32."""
+    noise: FloatArray
+    """(h, w, channels) float32."""
+
+
+@dataclass
+class RenderResult:
+    """What a call of `render_frames` did."""
+
+    rendered: int = 0
+    reused: int = 0
+    seconds: float = 0.0
+    """Of rendering alone, loading and compiling included; 0 if nothing was rendered."""
+    damaged: list[str] = field(default_factory=list)
+    """What was wrong with stored frames that were set aside and rendered again."""
+
+
+OnFrames = Callable[[int, bool], None]
+"""Called with (how many frames are done more, whether they were rendered just now)."""
+
+
+def encode_prompts(studio: Studio, rendering: Rendering, prompts: Sequence[str]) -> FloatArray:
+    """Text encodings of N prompts, (N, T, D) float32, from the store or else from the model."""
+    keys = [encoding_key(rendering, prompt) for prompt in prompts]
+    found: dict[str, FloatArray] = {}
+    for key in dict.fromkeys(keys):
+        try:
+            found[key] = studio.encodings.read(key)
+        except MissingError:
+            continue
+        except DamagedError as error:
+            logger.warning("%s", error)
+    missing = {k: p for k, p in zip(keys, prompts, strict=True) if k not in found}
+    if missing:
+        engine = studio.load_engine(rendering.model)
+        for key, prompt in missing.items():
+            found[key] = engine.encode_text([prompt])[0]
+            studio.encodings.write(key, found[key])
+    return np.stack([found[key] for key in keys])
+
+
+def encoding_key(rendering: Rendering, prompt: str) -> str:
+    """The key of a text encoding: what determines it."""
+    return canonical_key(
+        {"weights": rendering.weights, "precision": rendering.precision, "prompt": prompt}
+    )
+
+
+def render_frames(
+    studio: Studio,
+    jobs: Sequence[FrameJob],
+    unconditional: FloatArray,
+    *,
+    batch_size: int,
+    on_frames: OnFrames = lambda _count, _rendered: None,
+) -> RenderResult:
+    """Render those of the jobs that are not in the store, whole, and put them there.
+
+    unconditional: (T, D) float32; all jobs are of one rendering. Each batch is stored as soon as
+    it is done, so that an interrupt loses no more than one. Raises ModelError, after everything
+    else was rendered and stored, if a frame came out as no picture.
+    """
+    result = RenderResult()
+    wrong = studio.frames.check(dict.fromkeys(job.recipe.key for job in jobs))
+    todo = list({job.recipe.key: job for job in jobs if job.recipe.key in wrong}.values())
+    result.damaged = [problem for problem in wrong.values() if "damaged" in problem]
+    for problem in result.damaged:
+        logger.warning("%s; it is rendered again", problem)
+    result.reused = len(jobs) - len(todo)
+    if result.reused:
+        on_frames(result.reused, False)
+    if todo:
+        _render_missing(studio, todo, unconditional, batch_size, on_frames, result)
+    return result
+
+
+def _render_missing(
+    studio: Studio,
+    todo: Sequence[FrameJob],
+    unconditional: FloatArray,
+    batch_size: int,
+    on_frames: OnFrames,
+    result: RenderResult,
+) -> None:
+    rendering = todo[0].recipe.rendering
+    started = time.perf_counter()
+    engine = studio.load_engine(rendering.model)
+    loaded = time.perf_counter() - started
+    batches: list[tuple[int, float]] = []
+    faults: list[FrameFault] = []
+    for batch in _batches(todo, batch_size):
+        begun = time.perf_counter()
+        latents, pictures = run_batch(engine, batch, unconditional)
+        seconds = time.perf_counter() - begun
+        found = find_faults(latents, pictures, rendering.precision)
+        faults.extend(found)
+        _store(studio, engine, batch, pictures, seconds, {fault.index for fault in found})
+        batches.append((len(batch), seconds))
+        result.rendered += len(batch) - len(found)
+        on_frames(len(batch), True)
+    result.seconds = time.perf_counter() - started
+    _record_timings(studio, rendering, loaded, batches)
+    if faults:
+        raise ModelError(
+            f"{len(faults)} of {len(todo)} frames came out as no picture and were not stored:"
+            f" {faults[0].problem}",
+            faults[0].cure,
+        )
+
+
+def job_of(studio: Studio, recipe: FrameRecipe) -> FrameJob:
+    """The job of a single recipe, its arrays computed from the recipe's own formulas."""
+    how = recipe.rendering
+    prompts = prompts_of(recipe.context)
+    encodings = dict(zip(prompts, encode_prompts(studio, how, prompts), strict=True))
+    shape = studio.describe_model(how.model).latent_shape(how.size)
+    return FrameJob(recipe, recipe.context.evaluate(encodings), recipe.noise.evaluate(shape))
+
+
+def render_again(studio: Studio, recipes: Sequence[FrameRecipe]) -> ImageArray:
+    """One batch of recipes, rendered without the store: (B, height, width, 3) uint8.
+
+    The recipes are of one model; for `verify`, in the batch that a receipt records.
+    """
+    how = recipes[0].rendering
+    weights = studio.describe_model(how.model).weights_digest
+    if weights != how.weights:
+        raise ModelError(
+            f"the frames were rendered with other weights of {how.model}"
+            f" ({how.weights[:12]}, here are {weights[:12]})",
+            "Put those weights back to verify them.",
+        )
+    jobs = [job_of(studio, recipe) for recipe in recipes]
+    unconditional = encode_prompts(studio, how, [how.unconditional])[0]
+    return run_batch(studio.load_engine(how.model), jobs, unconditional)[1]
+
+
+def run_batch(
+    engine: Engine, batch: Sequence[FrameJob], unconditional: FloatArray
+) -> tuple[FloatArray, ImageArray]:
+    """One batch through the model: final latents (B, h, w, c), pictures (B, H, W, 3) uint8."""
+    how = batch[0].recipe.rendering
+    latents = engine.sample(
+        np.stack([job.noise for job in batch]),
+        np.stack([job.context for job in batch]),
+        unconditional,
+        np.array([float(job.recipe.guidance_scale) for job in batch], np.float32),
+        sampling_schedule(how.sampler, how.num_steps, how.spacing),
+    )
+    return latents, engine.decode(latents)
+
+
+def _batches(jobs: Sequence[FrameJob], size: int) -> Iterator[Sequence[FrameJob]]:
+    for start in range(0, len(jobs), size):
+        yield jobs[start : start + size]
+
+
+def _store(
+    studio: Studio,
+    engine: Engine,
+    batch: Sequence[FrameJob],
+    pictures: ImageArray,
+    seconds: float,
+    faulty: set[int],
+) -> None:
+    keys = tuple(job.recipe.key for job in batch)
+    surroundings = engine_environment(engine)
+    created = utc_now()
+    studio.frames.write_many(
+        (
+            keys[index],
+            pictures[index],
+            Receipt(
+                key=keys[index],
+                recipe=batch[index].recipe.as_dict(),
+                pixel_digest=pixel_digest(pictures[index]),
+                environment=surroundings,
+                batch=keys,
+                position=index,
+                seconds=round(seconds / len(batch), 4),
+                created=created,
+            ),
+        )
+        for index in range(len(batch))
+        if index not in faulty
+    )
+
+
+def engine_environment(engine: Engine) -> Environment:
+    """What computes, for receipts and for `verify`."""
+    return environment(
+        device="cpu" if engine.device.kind == "CPU" else engine.device.name,
+        precision=engine.options.precision,
+        jit=engine.jit_compile,
+        threads=engine.device.threads,
+    )
+
+
+def _record_timings(
+    studio: Studio, rendering: Rendering, loaded: float, batches: list[tuple[int, float]]
+) -> None:
+    """Seconds per frame, and before the first: loading, and compiling in the first batch."""
+    profile = timing_profile(rendering)
+    steady = [seconds / count for count, seconds in batches[1:]]
+    if not steady:
+        # One batch alone is mostly compilation; it counts where nothing better is known.
+        if studio.timings.estimate(profile) is None:
+            studio.timings.record(profile, batches[0][1] / batches[0][0])
+        return
+    per_frame = median(steady)
+    studio.timings.record(profile, per_frame)
+    if loaded > per_frame:
+        first_count, first_seconds = batches[0]
+        extra = max(first_seconds - first_count * per_frame, 0.0)
+        studio.timings.record(start_up_profile(rendering), loaded + extra)

@@ -1,0 +1,121 @@
+"""The settings of a deployment, from environment variables.
+
+What belongs to a walk is in its file; all else is here, and every setting has a default.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from latent_assets.errors import UsageError
+
+PREFIX = "LATENT_ASSETS_"
+PROJECT_ROOT = Path(__file__).resolve().parents[1]
+MODELS = ("embedded", "stable-diffusion-1", "stable-diffusion-2.1")
+PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where things lie and how frames are computed; each field is a variable LATENT_ASSETS_*."""
+
+    data: Path = PROJECT_ROOT / "data"
+    """Holds walks/, store/, outputs/, dagster/ and models/; another folder is a world apart."""
+    store: str = ""
+    """The frame store, a folder or any fsspec URL (s3://bucket/frames); default: data/store."""
+    outputs: Path | None = None
+    """The folder of the finished files; default: data/outputs."""
+    model: str = "embedded"
+    """The model of the walks that name none."""
+    weights_dir: Path | None = None
+    """A folder with Stable Diffusion's h5 files, in place of the download."""
+    random_weights: int | None = None
+    """Seed: render Stable Diffusion with random weights. For tests: the pictures are noise."""
+    precision: str = "float32"
+    """float32, mixed_float16 or mixed_bfloat16."""
+    jit: bool | None = None
+    """XLA on or off; default: on for a GPU, off for a CPU, where it is slower."""
+    metadata: bool = True
+    """Whether finished files carry the record of their origin."""
+    reference: bool = False
+    """KerasCV's own order of operations: bit-identical to `generate_image`, and slower."""
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
+        """Read LATENT_ASSETS_*. Raises UsageError, naming the variable and what it may be."""
+        env = os.environ if environment is None else environment
+        known = {PREFIX + name.upper() for name in cls.__dataclass_fields__}
+        unknown = sorted(name for name in env if name.startswith(PREFIX) and name not in known)
+        if unknown:
+            raise UsageError(
+                f"{unknown[0]} is no setting", f"Known are: {', '.join(sorted(known))}"
+            )
+
+        def get(name: str) -> str:
+            return env.get(PREFIX + name, "").strip()
+
+        def folder(name: str) -> Path | None:
+            return Path(get(name)).expanduser().absolute() if get(name) else None
+
+        default = cls()
+        seed, jit = get("RANDOM_WEIGHTS"), get("JIT")
+        return cls(
+            data=folder("DATA") or default.data,
+            store=get("STORE"),
+            outputs=folder("OUTPUTS"),
+            model=_choice("MODEL", get("MODEL") or default.model, MODELS),
+            weights_dir=folder("WEIGHTS_DIR"),
+            random_weights=_whole("RANDOM_WEIGHTS", seed) if seed else None,
+            precision=_choice("PRECISION", get("PRECISION") or default.precision, PRECISIONS),
+            jit=_switch("JIT", jit) if jit else None,
+            metadata=_switch("METADATA", get("METADATA") or "on"),
+            reference=_switch("REFERENCE", get("REFERENCE") or "off"),
+        )
+
+    @property
+    def walks_dir(self) -> Path:
+        """The walk files."""
+        return self.data / "walks"
+
+    @property
+    def store_url(self) -> str:
+        """Where frames, encodings and timings are kept."""
+        return self.store or str(self.data / "store")
+
+    @property
+    def outputs_dir(self) -> Path:
+        """The finished files, a folder for each walk."""
+        return self.outputs or self.data / "outputs"
+
+    @property
+    def dagster_home(self) -> Path:
+        """DAGSTER_HOME: runs, events, schedules."""
+        return self.data / "dagster"
+
+    @property
+    def models_dir(self) -> Path:
+        """The models: of this data folder, or else those that the project ships."""
+        own = self.data / "models"
+        return own if (own / "embedded").is_dir() else PROJECT_ROOT / "data" / "models"
+
+
+def _choice(name: str, value: str, allowed: tuple[str, ...]) -> str:
+    if value not in allowed:
+        raise UsageError(f"{PREFIX}{name} is {value!r}", f"It must be one of: {', '.join(allowed)}")
+    return value
+
+
+def _whole(name: str, value: str) -> int:
+    if not value.isdecimal():
+        raise UsageError(f"{PREFIX}{name} is {value!r}", "It must be a whole number, 0 or more")
+    return int(value)
+
+
+def _switch(name: str, value: str) -> bool:
+    switches = {"on": True, "1": True, "true": True, "off": False, "0": False, "false": False}
+    if value.lower() not in switches:
+        raise UsageError(f"{PREFIX}{name} is {value!r}", "It must be on or off")
+    return switches[value.lower()]

@@ -1,0 +1,227 @@
+"""The studio: a deployment's models and stores, opened from its settings, and what it plans.
+
+Opening it, describing a model and planning a walk load neither a model nor TensorFlow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from latent_assets.diffusion import registry
+from latent_assets.diffusion.protocol import Engine, EngineOptions, ModelInfo
+from latent_assets.diffusion.schedule import SAMPLER_VERSION
+from latent_assets.errors import InvalidWalkError, UsageError, WalkProblem
+from latent_assets.settings import Settings
+from latent_assets.store import EncodingStore, FrameStore, Timings
+from latent_assets.walks.recipes import FrameRecipe, Rendering, recipes_of
+from latent_assets.walks.schema import WALK_ADAPTER, Walk, walk_prompts
+
+
+@dataclass(frozen=True)
+class WalkSpec:
+    """A walk with nothing left open: its model is chosen, its size is known, its frames are set."""
+
+    name: str
+    walk: Walk
+    rendering: Rendering
+
+    @property
+    def prompts(self) -> list[str]:
+        """The prompts to encode, the unconditional one last."""
+        return [*walk_prompts(self.walk), self.rendering.unconditional]
+
+    def recipes(self) -> list[FrameRecipe]:
+        """The recipes of the frames, in order."""
+        return recipes_of(self.walk, self.rendering)
+
+    def to_json(self) -> dict[str, Any]:
+        """The spec as plain JSON."""
+        return {
+            "name": self.name,
+            "walk": WALK_ADAPTER.dump_python(self.walk, mode="json"),
+            "rendering": asdict(self.rendering),
+        }
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> WalkSpec:
+        """The inverse of `to_json`."""
+        rendering = dict(document["rendering"])
+        rendering["size"] = tuple(rendering["size"])
+        walk = WALK_ADAPTER.validate_python(document["walk"])
+        return cls(document["name"], walk, Rendering(**rendering))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What rendering a walk would take."""
+
+    walk: str
+    model: str
+    frames: int
+    cached: int
+    to_render: int
+    """Different frames that are not in the store; a frame that appears twice is rendered once."""
+    estimate_s: float | None
+    """Seconds, from measured frames of the same kind; None if none was measured yet."""
+    missing: tuple[str, ...] = field(repr=False)
+    """Keys of the frames to render."""
+    warnings: tuple[str, ...] = ()
+    """What the model does not understand of the prompts."""
+
+
+@dataclass(frozen=True)
+class Studio:
+    """Everything that rendering needs, behind plain functions that tests replace."""
+
+    settings: Settings
+    frames: FrameStore
+    encodings: EncodingStore
+    timings: Timings
+    describe_model: Callable[[str], ModelInfo]
+    """Model name -> what is known of it without loading it."""
+    load_engine: Callable[[str], Engine]
+    """Model name -> the loaded model; loaded once per process."""
+    read_prompt: Callable[[str, str], Sequence[str]]
+    """(model name, prompt) -> warnings; raises ModelError if the model cannot take the prompt."""
+
+    @classmethod
+    def open(cls, settings: Settings) -> Studio:
+        """The studio of a deployment."""
+        source = registry.WeightsSource(
+            models_dir=settings.models_dir,
+            weights_dir=settings.weights_dir,
+            random_seed=settings.random_weights,
+        )
+        options = EngineOptions(settings.precision, settings.jit, settings.reference)
+        return cls(
+            settings=settings,
+            frames=FrameStore(settings.store_url),
+            encodings=EncodingStore(settings.store_url),
+            timings=Timings(settings.store_url),
+            describe_model=lambda name: registry.describe_model(name, source),
+            load_engine=lambda name: registry.load_engine(name, source, options),
+            read_prompt=lambda name, text: registry.read_prompt(name, source, text).warnings,
+        )
+
+    def output_path(self, walk: str, suffix: str) -> Path:
+        """Where a finished file of a walk lies, e.g. outputs/castle/castle.gif."""
+        return self.settings.outputs_dir / walk / f"{walk}{suffix}"
+
+    def specify(
+        self, name: str, walk: Walk, *, model: str | None = None, frames: int | None = None
+    ) -> WalkSpec:
+        """Settle what the walk file leaves open; `model` and `frames` replace what it says."""
+        walk = _with_frames(name, walk, frames)
+        chosen = model or walk.model or self.settings.model
+        info = self.describe_model(chosen)
+        rendering = Rendering(
+            model=chosen,
+            weights=info.weights_digest,
+            # A walk made for one model also renders with another, at that model's own size.
+            size=_size(name, info, walk, ignore=model is not None and model != walk.model),
+            precision=self.settings.precision,
+            sampler=walk.sampler,
+            sampler_version=SAMPLER_VERSION,
+            num_steps=walk.num_steps,
+            spacing=walk.spacing,
+            unconditional=walk.negative_prompt,
+        )
+        return WalkSpec(name, walk, rendering)
+
+    def plan(self, spec: WalkSpec) -> Plan:
+        """Which frames are there, which are to be rendered, and about how long that takes."""
+        keys = [recipe.key for recipe in spec.recipes()]
+        stored = self.frames.contains(keys)
+        missing = tuple(dict.fromkeys(key for key in keys if key not in stored))
+        warnings = [
+            warning
+            for prompt in spec.prompts
+            if prompt
+            for warning in self.read_prompt(spec.rendering.model, prompt)
+        ]
+        return Plan(
+            walk=spec.name,
+            model=spec.rendering.model,
+            frames=len(keys),
+            cached=sum(key in stored for key in keys),
+            to_render=len(missing),
+            estimate_s=self._estimate(spec, len(missing)),
+            missing=missing,
+            warnings=tuple(dict.fromkeys(warnings)),
+        )
+
+    def _estimate(self, spec: WalkSpec, frames: int) -> float | None:
+        if not frames:
+            return 0.0
+        per_frame = self.timings.estimate(timing_profile(spec.rendering))
+        if per_frame is None:
+            return None
+        start_up = self.timings.estimate(start_up_profile(spec.rendering)) or 0.0
+        return round(start_up + frames * per_frame, 1)
+
+
+def timing_profile(rendering: Rendering) -> dict[str, Any]:
+    """What the seconds of a frame depend on."""
+    return {
+        "model": rendering.model,
+        "size": list(rendering.size),
+        "num_steps": rendering.num_steps,
+        "sampler": rendering.sampler,
+        "precision": rendering.precision,
+    }
+
+
+def start_up_profile(rendering: Rendering) -> dict[str, Any]:
+    """What the seconds before the first frame depend on."""
+    return {"model": rendering.model, "size": list(rendering.size), "start_up": True}
+
+
+def _with_frames(name: str, walk: Walk, frames: int | None) -> Walk:
+    if frames is None:
+        return walk
+    length = "grid_size" if walk.kind == "grid" else "frames"
+    if walk.kind == "guidance_sweep":
+        raise UsageError(
+            f"the walk {name} has a frame for each of its guidance_scales",
+            "Leave --frames out, or change guidance_scales in its file.",
+        )
+    if walk.kind == "grid":
+        side = round(frames**0.5)
+        if side * side != frames:
+            raise UsageError(
+                f"the walk {name} is a grid: {frames} frames are no square",
+                f"Take {side * side} or {(side + 1) ** 2}.",
+            )
+        frames = side
+    document = WALK_ADAPTER.dump_python(walk, mode="json")
+    try:
+        return WALK_ADAPTER.validate_python({**document, length: frames})
+    except ValueError:
+        raise UsageError(f"the walk {name} cannot have {frames} frames", "2 to 10000.") from None
+
+
+def _size(name: str, info: ModelInfo, walk: Walk, *, ignore: bool) -> tuple[int, int]:
+    size = None if ignore else walk.size_px
+    if size is None:
+        return info.default_size
+    height, width = info.default_size
+    if info.fixed_size and size != info.default_size:
+        message = f"the model {info.name} renders {height}x{width} px only; leave `size` out"
+    elif size[0] % info.size_multiple or size[1] % info.size_multiple:
+        message = f"must be a multiple of {info.size_multiple} px for the model {info.name}"
+    else:
+        return size
+    raise InvalidWalkError([WalkProblem(name, "size", message, value=str(walk.size))])
+
+
+def with_outputs(studio: Studio, outputs: Path) -> Studio:
+    """The same studio, its finished files in another folder."""
+    return replace(studio, settings=replace(studio.settings, outputs=outputs))
+
+
+def with_metadata(studio: Studio, metadata: bool) -> Studio:
+    """The same studio, its finished files with or without the record of their origin."""
+    return replace(studio, settings=replace(studio.settings, metadata=metadata))

@@ -1,0 +1,78 @@
+"""The walk files of a project: a folder, read anew at every use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from latent_assets.errors import InvalidWalkError, UsageError, WalkProblem
+from latent_assets.walks.loading import check_name, load_walk, walk_files
+from latent_assets.walks.schema import Walk
+
+
+@dataclass(frozen=True)
+class WalkLibrary:
+    """A folder of walk files, and single files from elsewhere that were asked for by path.
+
+    A file that is wrong stays in the list: its own partition fails, with the reason; the others
+    are not touched by it.
+    """
+
+    folder: Path
+    extra: tuple[Path, ...] = ()
+
+    def paths(self) -> dict[str, Path]:
+        """Walk name -> file. Files whose name cannot name a walk are left out."""
+        found = {}
+        for path in (*walk_files(self.folder), *self.extra):
+            try:
+                found[check_name(path.stem)] = path
+            except UsageError:
+                continue
+        return found
+
+    def names(self) -> list[str]:
+        """The walks' names, in order."""
+        return sorted(self.paths())
+
+    def load(self, name: str) -> Walk:
+        """Raises UsageError if there is no such walk, InvalidWalkError if its file is wrong."""
+        path = self.paths().get(name)
+        if path is None:
+            raise UsageError(
+                f"there is no walk {name} in {self.folder}",
+                f"There are: {', '.join(self.names()) or 'none'}.",
+            )
+        return load_walk(path)
+
+    def valid(self) -> dict[str, Walk]:
+        """The walks that can be rendered, by name."""
+        return {name: walk for name, walk in self._read().items() if isinstance(walk, Walk)}
+
+    def problems(self) -> list[WalkProblem]:
+        """Everything that is wrong in the folder, file by file."""
+        wrong = [walk for walk in self._read().values() if isinstance(walk, InvalidWalkError)]
+        found = [problem for error in wrong for problem in error.problems]
+        for path in walk_files(self.folder):
+            try:
+                check_name(path.stem)
+            except UsageError as error:
+                found.append(WalkProblem(str(path), "file name", error.problem))
+        return found
+
+    def _read(self) -> dict[str, Walk | InvalidWalkError]:
+        read: dict[str, Walk | InvalidWalkError] = {}
+        for name, path in self.paths().items():
+            try:
+                read[name] = load_walk(path)
+            except InvalidWalkError as error:
+                read[name] = error
+            except UsageError as error:
+                read[name] = InvalidWalkError([WalkProblem(str(path), "file", error.problem)])
+        return read
+
+
+def names_of(walks: Sequence[str]) -> str:
+    """A list of walks for a sentence."""
+    return ", ".join(walks) if walks else "none"

@@ -11,7 +11,7 @@ from PIL import Image
 from latent_assets.media.frames import ImageArray
 
 _COLOURS = 256
-_SAMPLE_PX = 128
+_SAMPLE_PX = 64
 _ROWS = 128
 """Pixels compared at once: so few that the BLAS does not spread the product over threads of its
 own, which beside ours costs 25 times as much (measured: 512 rows 0.8 s a frame, 128 0.03 s)."""
@@ -20,7 +20,7 @@ own, which beside ours costs 25 times as much (measured: 512 rows 0.8 s a frame,
 def quantize(picture: ImageArray, *, dither: bool = False, fast: bool = False) -> Image.Image:
     """picture: (H, W, 3) uint8. Returns a palette image of its size.
 
-    The palette is made for each frame by median cut and k-means on at most 128 x 128 of its
+    The palette is made for each frame by median cut and k-means on at most 64 x 64 of its
     pixels; each pixel then takes the nearest colour, found exactly (Pillow's own search looks at
     6 bits a channel, which costs 1 dB). No dither by default: it lowers PSNR and SSIM, makes the
     file larger and flickers from frame to frame; what it betters is the mean colour of wide
@@ -34,7 +34,7 @@ def quantize(picture: ImageArray, *, dither: bool = False, fast: bool = False) -
     sample = image if image.size == size else image.resize(size, Image.Resampling.NEAREST)
     if (exact := _exactly(picture, np.asarray(sample))) is not None:
         return exact
-    chosen = sample.quantize(_COLOURS, Image.Quantize.MEDIANCUT, kmeans=4)
+    chosen = sample.quantize(_COLOURS, Image.Quantize.MEDIANCUT, kmeans=8)
     if dither:
         return image.quantize(palette=chosen, dither=Image.Dither.FLOYDSTEINBERG)
     if sample is image:

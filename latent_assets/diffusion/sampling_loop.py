@@ -1,7 +1,7 @@
-"""The denoising loop as one TensorFlow graph, and KerasCV's timestep embedding.
+"""The denoising loop in TensorFlow, and KerasCV's timestep embedding.
 
-One `tf.function` per latent size holds the whole loop: Python is entered once for all steps of
-all pictures, and the number of pictures and of steps may vary without a new trace.
+A loop is traced once per latent size: the number of pictures and of steps may vary without a
+new trace.
 """
 
 from __future__ import annotations
@@ -79,14 +79,34 @@ def unguided(denoise: Denoise) -> Callable[..., Tensor]:
     return predict
 
 
+def _stepper(predict: Callable[..., Tensor]) -> Callable[..., tuple[Tensor, Tensor]]:
+    """One step of `schedule`'s docstring: latents and the previous x0 to the next of both."""
+    import tensorflow as tf
+
+    def step(
+        latents: Tensor,
+        previous: Tensor,
+        conditions: tuple[Tensor, Tensor, Tensor],
+        time: Tensor,
+        coefficients: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        context, unconditional, scale = conditions
+        times = tf.repeat(time[None], tf.shape(latents)[0], axis=0)
+        eps = predict(latents, times, context, unconditional, scale[:, None, None, None])
+        c0, c1, c2, c3, c4 = tf.unstack(coefficients)
+        clean = (latents - c0 * eps) / c1
+        return eps * c2 + c3 * clean + c4 * previous, clean
+
+    return step
+
+
 def build_loop(
     predict: Callable[..., Tensor],
     latent_shape: tuple[int, int, int],
     context_shape: tuple[int, int],
     jit_compile: bool,
-    batch: int | None = None,
 ) -> Callable[..., Tensor]:
-    """The loop for one latent size, as a `tf.function`.
+    """The loop for one latent size, as a single `tf.function`.
 
     Its arguments: noise (B, h, w, 4), context (B, T, D), unconditional (B, T, D), scale (B,),
     time (S, 320) and coefficients (S, 5), see `schedule`; all float32. It returns the final
@@ -94,8 +114,7 @@ def build_loop(
     """
     import tensorflow as tf
 
-    def spec(*shape: int | None) -> Any:
-        return tf.TensorSpec(shape, tf.float32)
+    step = _stepper(predict)
 
     def loop(
         noise: Tensor,
@@ -105,29 +124,67 @@ def build_loop(
         time: Tensor,
         coefficients: Tensor,
     ) -> Tensor:
-        count = tf.shape(noise)[0]
-        scale = scale[:, None, None, None]
+        conditions = (context, unconditional, scale)
 
-        def step(k: Tensor, latents: Tensor, previous: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-            times = tf.ensure_shape(tf.repeat(time[k][None], count, axis=0), (batch, TIME_WIDTH))
-            c0, c1, c2, c3, c4 = tf.unstack(coefficients[k])
-            eps = predict(latents, times, context, unconditional, scale)
-            eps = tf.ensure_shape(eps, (batch, *latent_shape))
-            clean = (latents - c0 * eps) / c1
-            return k + 1, eps * c2 + c3 * clean + c4 * previous, clean
+        def body(k: Tensor, latents: Tensor, previous: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+            return k + 1, *step(latents, previous, conditions, time[k], coefficients[k])
 
         steps = tf.shape(coefficients)[0]
         start = (tf.constant(0), noise, tf.zeros_like(noise))
-        return tf.while_loop(
-            lambda k, *_: k < steps, step, start, parallel_iterations=1, swap_memory=False
-        )[1]
+        return tf.while_loop(lambda k, *_: k < steps, body, start, parallel_iterations=1)[1]
 
     signature = [
-        spec(batch, *latent_shape),
-        spec(batch, *context_shape),
-        spec(batch, *context_shape),
-        spec(batch),
-        spec(None, TIME_WIDTH),
-        spec(None, COEFFICIENTS),
+        _spec(None, *latent_shape),
+        _spec(None, *context_shape),
+        _spec(None, *context_shape),
+        _spec(None),
+        _spec(None, TIME_WIDTH),
+        _spec(None, COEFFICIENTS),
     ]
     return tf.function(loop, input_signature=signature, jit_compile=jit_compile, autograph=False)
+
+
+def build_stepwise_loop(
+    predict: Callable[..., Tensor],
+    latent_shape: tuple[int, int, int],
+    context_shape: tuple[int, int],
+    jit_compile: bool,
+) -> Callable[..., Tensor]:
+    """The same function of the same arguments, with the loop in Python around one step's graph.
+
+    TensorFlow optimises the body of a loop otherwise than a graph on its own, which moves the
+    last bits (1e-5 of the largest latent); a step on its own has the bits of KerasCV's calls.
+    """
+    import tensorflow as tf
+
+    conditions = (_spec(None, *context_shape), _spec(None, *context_shape), _spec(None))
+    latents = _spec(None, *latent_shape)
+    step = tf.function(
+        _stepper(predict),
+        input_signature=[latents, latents, conditions, _spec(TIME_WIDTH), _spec(COEFFICIENTS)],
+        jit_compile=jit_compile,
+        autograph=False,
+    )
+
+    def loop(
+        noise: Tensor,
+        context: Tensor,
+        unconditional: Tensor,
+        scale: Tensor,
+        time: Tensor,
+        coefficients: Tensor,
+    ) -> Tensor:
+        latents, previous = noise, tf.zeros_like(noise)
+        for each_time, each in zip(tf.unstack(time), tf.unstack(coefficients), strict=True):
+            latents, previous = step(
+                latents, previous, (context, unconditional, scale), each_time, each
+            )
+        return latents
+
+    return loop
+
+
+def _spec(*shape: int | None) -> Any:
+    import tensorflow as tf
+
+    return tf.TensorSpec(shape, tf.float32)

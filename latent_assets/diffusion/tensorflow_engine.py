@@ -145,9 +145,11 @@ class TensorFlowEngine:
             guidance = sampling_loop.guided_in_two_calls
         else:
             guidance = sampling_loop.guided_in_one_batch if guided else sampling_loop.unguided
+        reference = self.options.reference
+        build = sampling_loop.build_stepwise_loop if reference else sampling_loop.build_loop
         return self._function(
             (guidance.__name__, latent_shape),
-            lambda: sampling_loop.build_loop(
+            lambda: build(
                 guidance(self._denoise),
                 (latent_shape[0], latent_shape[1], latent_shape[2]),
                 (self.info.tokens, self.info.context_width),

@@ -16,6 +16,7 @@ from latent_assets.orchestration.automation import (
 from latent_assets.orchestration.checks import frame_checks
 from latent_assets.orchestration.frames import frames_asset
 from latent_assets.orchestration.io import NativeIOManager
+from latent_assets.orchestration.memory import Memory
 from latent_assets.orchestration.outputs import output_assets
 from latent_assets.studio import Studio
 from latent_assets.walks.library import WalkLibrary
@@ -42,6 +43,7 @@ def build_defs(
         [*spec_assets(partitions), frames_asset(partitions), *output_assets(partitions)],
     )
     job = render_job(partitions)
+    storage = studio.settings.dagster_home / "storage"
     return dg.Definitions(
         assets=[walk_file_asset(partitions), *assets],
         asset_checks=frame_checks(partitions),
@@ -59,7 +61,8 @@ def build_defs(
             "studio": studio,
             "library": library,
             "on_frames": on_frames,
-            "io_manager": NativeIOManager(studio.settings.dagster_home / "storage"),
+            "memory": Memory(storage / "memory"),
+            "io_manager": NativeIOManager(storage),
         },
         # One process per run: the model is loaded once, not once per chunk.
         executor=dg.in_process_executor,

@@ -3,7 +3,8 @@
 import dagster as dg
 import numpy as np
 
-from latent_assets.media.metrics import measure
+from latent_assets.orchestration.memory import Memory
+from latent_assets.orchestration.outputs import measured
 from latent_assets.rendering import encode_prompts
 from latent_assets.studio import Studio, WalkSpec
 from latent_assets.walks.library import names_of
@@ -43,26 +44,31 @@ def frame_checks(partitions: dg.PartitionsDefinition) -> list[dg.AssetChecksDefi
 
     @dg.asset_check(**common, description="No frame is black or of one colour.")
     def frames_show_something(
-        walk_spec: dict, frames: dict, studio: dg.ResourceParam[Studio]
+        walk_spec: dict,
+        frames: dict,
+        studio: dg.ResourceParam[Studio],
+        memory: dg.ResourceParam[Memory],
     ) -> dg.AssetCheckResult:
-        del walk_spec
-        faults = _measured(studio, frames["keys"]).faults
+        faults = _figures(studio, memory, walk_spec, frames)["faults"]
         return dg.AssetCheckResult(
-            passed=not faults.black and not faults.constant,
+            passed=not faults["black"] and not faults["constant"],
             severity=dg.AssetCheckSeverity.ERROR,
-            metadata={"black": str(faults.black), "constant": str(faults.constant)},
+            metadata={"black": str(faults["black"]), "constant": str(faults["constant"])},
         )
 
     @dg.asset_check(**common, description="No frame repeats the one before it, as planned.")
     def frames_move(
-        walk_spec: dict, frames: dict, studio: dg.ResourceParam[Studio]
+        walk_spec: dict,
+        frames: dict,
+        studio: dg.ResourceParam[Studio],
+        memory: dg.ResourceParam[Memory],
     ) -> dg.AssetCheckResult:
-        keys = WalkSpec.from_json(walk_spec).recipes()
+        keys = frames["keys"]
         # Two keyframes of one prompt are meant to be equal: only a frame that should differ counts.
         repeated = [
             place
-            for place in _measured(studio, frames["keys"]).faults.repeated
-            if keys[place].key != keys[place - 1].key
+            for place in _figures(studio, memory, walk_spec, frames)["faults"]["repeated"]
+            if keys[place] != keys[place - 1]
         ]
         return dg.AssetCheckResult(
             passed=not repeated,
@@ -105,11 +111,15 @@ def frame_checks(partitions: dg.PartitionsDefinition) -> list[dg.AssetChecksDefi
 
     @dg.asset_check(**common, description="The last frame of a loop leads on to its first.")
     def loop_closed(
-        walk_spec: dict, frames: dict, studio: dg.ResourceParam[Studio]
+        walk_spec: dict,
+        frames: dict,
+        studio: dg.ResourceParam[Studio],
+        memory: dg.ResourceParam[Memory],
     ) -> dg.AssetCheckResult:
-        if not is_closed(WalkSpec.from_json(walk_spec).walk):
+        rms = _figures(studio, memory, walk_spec, frames)["smoothness"]["rms"]
+        ratio = rms["seam_ratio"]
+        if ratio is None:
             return dg.AssetCheckResult(passed=True, metadata={"does not apply": "no loop"})
-        ratio = _measured(studio, frames["keys"], closed=True).smoothness["rms"].seam_ratio or 0.0
         return dg.AssetCheckResult(
             passed=0 < ratio <= LARGEST_SEAM,
             severity=dg.AssetCheckSeverity.WARN,
@@ -119,9 +129,6 @@ def frame_checks(partitions: dg.PartitionsDefinition) -> list[dg.AssetChecksDefi
     return [frames_complete, frames_show_something, frames_move, keyframes_reached, loop_closed]
 
 
-def _measured(studio: Studio, keys: list[str], *, closed: bool = False):  # noqa: ANN202
-    return measure(
-        lambda: (frame.pixels for frame in studio.frames.read_many(keys)),
-        closed=closed,
-        distances=("rms",),
-    )
+def _figures(studio: Studio, memory: Memory, walk_spec: dict, frames: dict) -> dict:
+    closed = is_closed(WalkSpec.from_json(walk_spec).walk)
+    return measured(studio, memory, frames, closed=closed)

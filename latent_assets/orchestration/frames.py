@@ -13,6 +13,7 @@ from latent_assets.media import root_digest
 from latent_assets.orchestration import show
 from latent_assets.orchestration.assets import CODE_VERSION, OWNERS
 from latent_assets.orchestration.failures import told
+from latent_assets.orchestration.memory import Memory
 from latent_assets.rendering import FrameJob, OnFrames, render_frames
 from latent_assets.store import DamagedError, MissingError
 from latent_assets.studio import Studio, WalkSpec
@@ -86,18 +87,21 @@ def render_chunk(
 
 @dg.op(description="Check that every frame of the plan is in the store, and list them.")
 def collect_frames(
-    walk_spec: dict, chunks: list[dict], studio: dg.ResourceParam[Studio]
+    walk_spec: dict,
+    chunks: list[dict],
+    studio: dg.ResourceParam[Studio],
+    memory: dg.ResourceParam[Memory],
 ) -> dg.Output[dict]:
     """The manifest: key and pixel digest of every frame, in order."""
     spec = WalkSpec.from_json(walk_spec)
     keys = [recipe.key for recipe in spec.recipes()]
     with told():
         digests = _digests(studio, keys)
-        preview = show.strip(studio.frames, keys, spec.name)
+        preview = memory.recall("strips", digests, lambda: show.strip(studio.frames, keys))
     rendered = sum(chunk["rendered"] for chunk in chunks)
     seconds = sum(chunk["seconds"] for chunk in chunks)
     metadata = {
-        "preview": preview,
+        "preview": show.picture(preview, spec.name),
         "frames": len(keys),
         "rendered": rendered,
         "reused": len(keys) - rendered,

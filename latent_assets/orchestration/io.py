@@ -33,7 +33,7 @@ class NativeIOManager(dg.IOManager):
                     np.save(file, obj, allow_pickle=False)
             else:
                 temporary.write_text(json.dumps(obj, indent=1), encoding="utf-8")
-        context.add_output_metadata({"path": dg.MetadataValue.path(str(path))})
+        context.add_output_metadata({"value": dg.MetadataValue.path(str(path))})
 
     def load_input(self, context: dg.InputContext) -> Any:
         """The value; says which asset to materialize if it was never made."""

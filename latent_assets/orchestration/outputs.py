@@ -13,6 +13,7 @@ from latent_assets.media import (
     contact_sheet,
     picture_grid,
     play_order,
+    thumbnail_gif,
     thumbnail_png,
     write_animation,
     write_png,
@@ -21,6 +22,7 @@ from latent_assets.media.metrics import measure
 from latent_assets.orchestration import show
 from latent_assets.orchestration.assets import CODE_VERSION, OWNERS
 from latent_assets.orchestration.failures import told
+from latent_assets.orchestration.memory import Memory, stands
 from latent_assets.studio import Studio, WalkSpec
 from latent_assets.walks.recipes import digest_of
 from latent_assets.walks.route import is_closed, route
@@ -36,12 +38,18 @@ def output_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefiniti
         "code_version": CODE_VERSION,
         "group_name": PUBLISH,
     }
+    return [_animation(common), _grid(common), _report(common)]
 
+
+def _animation(common: dict) -> dg.AssetsDefinition:
     @dg.asset(
         **common, kinds={"gif"}, description="The walk as GIF, WebP, MP4, ... as its file asks."
     )
     def animation(
-        walk_spec: dict, frames: dict, studio: dg.ResourceParam[Studio]
+        walk_spec: dict,
+        frames: dict,
+        studio: dg.ResourceParam[Studio],
+        memory: dg.ResourceParam[Memory],
     ) -> dg.Output[dict]:
         spec = WalkSpec.from_json(walk_spec)
         if spec.walk.kind == "grid":
@@ -51,70 +59,105 @@ def output_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefiniti
             spec.walk.frames, ping_pong=output.ping_pong, closed=is_closed(spec.walk)
         )
         played = _pictures(studio, [frames["keys"][place] for place in order])
-        paths = []
+        record = _record(studio, spec, frames)
+        paths = [studio.output_path(spec.name, FORMATS[name].suffix) for name in output.formats]
         with told():
-            for name in output.formats:
-                path = studio.output_path(spec.name, FORMATS[name].suffix)
-                write_animation(
-                    played,
-                    path,
-                    format=name,
-                    fps=output.fps,
-                    provenance=_provenance(studio, spec, frames),
-                )
-                paths.append(path)
-            preview = show.moving(played(), output.fps, spec.name)
+            for name, path in zip(output.formats, paths, strict=True):
+                if not stands(path, record):
+                    write_animation(played, path, format=name, fps=output.fps, provenance=record)
+            preview = memory.recall(
+                "animations",
+                [frames["digests"], order, output.fps],
+                lambda: thumbnail_gif(played, fps=output.fps),
+            )
         return _files(
             paths,
             frames,
             {
-                "animation": preview,
+                "animation": show.picture(preview, spec.name),
                 "shown frames": len(order),
                 "fps": float(output.fps),
                 "seconds of film": round(len(order) / output.fps, 2),
             },
         )
 
+    return animation
+
+
+def _grid(common: dict) -> dg.AssetsDefinition:
     @dg.asset(**common, kinds={"png"}, description="The n by n pictures of a grid, as one PNG.")
-    def grid(walk_spec: dict, frames: dict, studio: dg.ResourceParam[Studio]) -> dg.Output[dict]:
+    def grid(
+        walk_spec: dict,
+        frames: dict,
+        studio: dg.ResourceParam[Studio],
+        memory: dg.ResourceParam[Memory],
+    ) -> dg.Output[dict]:
         spec = WalkSpec.from_json(walk_spec)
         if spec.walk.kind != "grid":
             return _does_not_apply(f"a walk of the kind {spec.walk.kind} is no grid")
+        pictures, columns = _pictures(studio, frames["keys"]), spec.walk.grid_size
+        record, path = _record(studio, spec, frames), studio.output_path(spec.name, ".png")
         with told():
-            picture = picture_grid(_pictures(studio, frames["keys"]), spec.walk.grid_size)
-            path = studio.output_path(spec.name, ".png")
-            write_png(picture, path, provenance=_provenance(studio, spec, frames))
-            preview = show.picture(thumbnail_png(picture, longest_px=640), spec.name)
-        height, width = picture.shape[:2]
-        return _files([path], frames, {"grid": preview, "size (px)": f"{width} x {height}"})
+            if not stands(path, record):
+                write_png(picture_grid(pictures, columns), path, provenance=record)
+            preview = memory.recall(
+                "grids",
+                [frames["digests"], columns],
+                lambda: thumbnail_png(picture_grid(pictures, columns), longest_px=640),
+            )
+        height, width = (side * columns for side in spec.rendering.size)
+        shown = {"grid": show.picture(preview, spec.name), "size (px)": f"{width} x {height}"}
+        return _files([path], frames, shown)
 
+    return grid
+
+
+def _report(common: dict) -> dg.AssetsDefinition:
     @dg.asset(
         **common,
         kinds={"numpy"},
         description="How smooth the walk is, and all its frames on one sheet.",
     )
-    def report(walk_spec: dict, frames: dict, studio: dg.ResourceParam[Studio]) -> dg.Output[dict]:
+    def report(
+        walk_spec: dict,
+        frames: dict,
+        studio: dg.ResourceParam[Studio],
+        memory: dg.ResourceParam[Memory],
+    ) -> dg.Output[dict]:
         spec = WalkSpec.from_json(walk_spec)
+        pictures = _pictures(studio, frames["keys"])
+        record, path = _record(studio, spec, frames), studio.output_path(spec.name, "-sheet.png")
         with told():
-            pictures = _pictures(studio, frames["keys"])
-            measured = measure(pictures, closed=is_closed(spec.walk))
-            sheet = contact_sheet(pictures)
-            path = studio.output_path(spec.name, "-sheet.png")
-            write_png(sheet, path, provenance=_provenance(studio, spec, frames))
-        figures = measured.as_dict()
-        rms = measured.smoothness["rms"]
+            if not stands(path, record):
+                write_png(contact_sheet(pictures), path, provenance=record)
+            preview = memory.recall(
+                "sheets",
+                frames["digests"],
+                lambda: thumbnail_png(contact_sheet(pictures), longest_px=800),
+            )
+            figures = measured(studio, memory, frames, closed=is_closed(spec.walk))
+        rms = figures["smoothness"]["rms"]
         shown = {
-            "contact sheet": show.picture(thumbnail_png(sheet, longest_px=800), spec.name),
-            "adjacent distance, mean": rms.mean,
-            "largest step / median step": rms.max_over_median,
+            "contact sheet": show.picture(preview, spec.name),
+            "adjacent distance, mean": rms["mean"],
+            "largest step / median step": rms["max_over_median"],
             "captions": show.bullet_list([p.caption for p in route(spec.walk)][:40]),
             "figures": dg.MetadataValue.json(figures),
         }
-        if rms.seam_ratio is not None:
-            shown["seam ratio"] = rms.seam_ratio
+        if rms["seam_ratio"] is not None:
+            shown["seam ratio"] = rms["seam_ratio"]
         return _files([path], frames, shown, extra={"measured": figures})
 
-    return [animation, grid, report]
+    return report
+
+
+def measured(studio: Studio, memory: Memory, frames: dict, *, closed: bool) -> dict:
+    """Smoothness and faults of the walk (`media.metrics.Measured` as JSON)."""
+    return memory.recall(
+        "figures",
+        [frames["digests"], closed],
+        lambda: measure(_pictures(studio, frames["keys"]), closed=closed).as_dict(),
+    )
 
 
 def _pictures(studio: Studio, keys: list[str]) -> Frames:
@@ -126,7 +169,7 @@ def _pictures(studio: Studio, keys: list[str]) -> Frames:
     return read
 
 
-def _provenance(studio: Studio, spec: WalkSpec, frames: dict) -> dict | None:
+def _record(studio: Studio, spec: WalkSpec, frames: dict) -> dict | None:
     if not studio.settings.metadata:
         return None
     how = spec.rendering

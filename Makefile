@@ -1,0 +1,48 @@
+# make demo: set up, render a walk, say where the GIF is.   make test: set up, all fast tests.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help setup demo test test-slow check format ui clean
+
+help:
+	@echo "make demo       set up and render the first walk"
+	@echo "make test       set up and run all fast tests"
+	@echo "make ui         open the web UI"
+	@echo "make check      lint, types, walls between the rooms"
+	@echo "make test-slow  the slow tests (Stable Diffusion's real architecture, kill -9, training)"
+
+setup: $(READY)
+
+$(READY): pyproject.toml constraints.txt
+	@echo "Setting up $(VENV): TensorFlow and Dagster are some 2 GB, the first time takes minutes"
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $(READY)
+
+demo: setup
+	$(BIN)/latent-assets render demo-strawberry-to-sunflower
+
+test: setup
+	$(BIN)/python -m pytest -q -m "not slow"
+
+test-slow: setup
+	$(BIN)/python -m pytest -q -m slow
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+ui: setup
+	$(BIN)/latent-assets ui
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache

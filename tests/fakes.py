@@ -1,0 +1,149 @@
+"""A model of numpy alone, and a studio around it that counts what is asked of it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from latent_assets.diffusion.protocol import EngineOptions, FloatArray, ImageArray, ModelInfo
+from latent_assets.diffusion.schedule import SamplingSchedule
+from latent_assets.diffusion.tensorflow_runtime import Device
+from latent_assets.settings import Settings
+from latent_assets.store import EncodingStore, FrameStore, Timings
+from latent_assets.studio import Studio
+from latent_assets.walks.noise import gaussian
+
+TOKENS, WIDTH = 4, 6
+SIZE = (32, 32)
+
+
+@dataclass
+class Counts:
+    """What was asked of the fake models of one studio."""
+
+    engines: int = 0
+    """Models loaded."""
+    encoded: list[str] = field(default_factory=list)
+    """Prompts, in order, as often as they were encoded."""
+    batches: list[int] = field(default_factory=list)
+    """Frames of each forward pass, in order."""
+
+    @property
+    def frames(self) -> int:
+        """Frames rendered."""
+        return sum(self.batches)
+
+    def reset(self) -> None:
+        """From nothing again; loaded models stay loaded."""
+        self.engines = 0
+        self.encoded.clear()
+        self.batches.clear()
+
+
+def fake_info(name: str = "embedded") -> ModelInfo:
+    return ModelInfo(
+        name=name,
+        title=f"Fake of {name}",
+        weights_digest=hashlib.sha256(f"fake {name}".encode()).hexdigest(),
+        tokens=TOKENS,
+        context_width=WIDTH,
+        size_multiple=8,
+        default_size=SIZE,
+        licence="none",
+    )
+
+
+class FakeEngine:
+    """Satisfies `Engine`. Pictures depend on context, noise, guidance, negative prompt and steps.
+
+    `before_batch` is called with the number of frames done so far: tests raise or wait there.
+    """
+
+    def __init__(
+        self,
+        info: ModelInfo,
+        counts: Counts,
+        before_batch: Callable[[int], None] = lambda _done: None,
+    ) -> None:
+        self.info = info
+        self.options = EngineOptions()
+        self.device = Device("CPU", "fake", 1)
+        self.jit_compile = False
+        self.counts = counts
+        self.before_batch = before_batch
+
+    def encode_text(self, prompts: Sequence[str]) -> FloatArray:
+        self.counts.encoded.extend(prompts)
+        shape = (TOKENS, WIDTH)
+        return np.stack([gaussian(0, shape, f"{self.info.name} {text}") for text in prompts])
+
+    def predict_noise(self, latents: FloatArray, timestep: int, context: FloatArray) -> FloatArray:
+        shift = _shift(context)
+        return (0.5 * latents + shift * (1 + timestep) / 1000).astype(np.float32)
+
+    def sample(
+        self,
+        noise: FloatArray,
+        context: FloatArray,
+        unconditional: FloatArray,
+        guidance_scale: FloatArray,
+        schedule: SamplingSchedule,
+    ) -> FloatArray:
+        self.before_batch(self.counts.frames)
+        self.counts.batches.append(len(noise))
+        scale = guidance_scale.reshape(-1, 1, 1, 1)
+        guided = _shift(unconditional[None]) * (1 - scale) + scale * _shift(context)
+        steps = np.float32(len(schedule.timesteps) / 1000)
+        return (noise + 0.1 * guided + steps).astype(np.float32)
+
+    def decode(self, latents: FloatArray) -> ImageArray:
+        side = self.info.downscale
+        large = latents[..., :3].repeat(side, axis=1).repeat(side, axis=2)
+        return np.round(127.5 + 127.5 * np.tanh(large / 2)).astype(np.uint8)
+
+
+def _shift(context: FloatArray) -> FloatArray:
+    """(B, T, D) -> (B, 1, 1, 4), by sums whose rounding does not depend on the batch."""
+    rows = [each.reshape(-1, 4).sum(axis=0, dtype=np.float64) for each in context]
+    return np.stack(rows).astype(np.float32)[:, None, None, :]
+
+
+@dataclass(frozen=True)
+class FakeStudio(Studio):
+    """A studio of fake models. `dataclasses.replace` (`with_outputs`) keeps its counts."""
+
+    counts: Counts = field(default_factory=Counts)
+
+
+def fake_studio(
+    folder: Path,
+    *,
+    before_batch: Callable[[int], None] = lambda _done: None,
+    settings: Settings | None = None,
+) -> FakeStudio:
+    """A studio in `folder` (LATENT_ASSETS_DATA), every model name a fake of its own weights."""
+    settings = settings or Settings(data=folder)
+    settings.walks_dir.mkdir(parents=True, exist_ok=True)
+    counts = Counts()
+    loaded: dict[str, FakeEngine] = {}
+
+    def load_engine(name: str) -> FakeEngine:
+        if name not in loaded:
+            loaded[name] = FakeEngine(fake_info(name), counts, before_batch)
+            counts.engines += 1
+        return loaded[name]
+
+    return FakeStudio(
+        settings=settings,
+        frames=FrameStore(settings.store_url),
+        encodings=EncodingStore(settings.store_url),
+        timings=Timings(settings.store_url),
+        describe_model=fake_info,
+        load_engine=load_engine,
+        read_prompt=lambda _name, _text: (),
+        counts=counts,
+    )

@@ -48,7 +48,7 @@ def test_grids_that_cannot_be_are_told():
 
 
 def test_a_grid_file_is_lossless_and_carries_its_record(tmp_path):
-    record = Provenance(walk={"kind": "grid"}, model={}, frame_digests=("a",)).as_dict()
+    record = Provenance(walk={"kind": "grid"}, model={}, frame_digests=("a" * 64,)).as_dict()
     grid = picture_grid(lambda: [noise(n) for n in range(4)], 2)
     path = write_png(grid, tmp_path / "new" / "grid.png", provenance=record)
     with Image.open(path) as image:
@@ -58,6 +58,13 @@ def test_a_grid_file_is_lossless_and_carries_its_record(tmp_path):
     with pytest.raises(MediaError, match="no record"):
         inspect_file(path)
     assert [each.name for each in path.parent.iterdir()] == ["grid.png"]
+
+
+def test_a_grid_larger_than_pillow_reads_can_be_inspected(tmp_path, monkeypatch):
+    record = Provenance(walk={"kind": "grid"}, model={}).as_dict()
+    write_png(noise(1, (64, 64)), tmp_path / "a.png", provenance=record)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    assert inspect_file(tmp_path / "a.png").as_dict() == record
 
 
 def test_a_contact_sheet_shows_and_numbers_every_frame():
@@ -120,5 +127,16 @@ def test_records_of_other_schemas_are_refused():
     data = Provenance(walk={}, model={}).as_dict()
     with pytest.raises(ValueError, match="schema"):
         Provenance.from_dict({**data, "schema": "other/2"})
+    for change, words in [
+        ({"walk": 3}, "no object"),
+        ({"model": None}, "no object"),
+        ({"frame_keys": ["../../etc/passwd"]}, "64 hex digits"),
+        ({"frame_digests": [3]}, "64 hex digits"),
+        ({"frame_keys": ["a" * 64]}, "as many"),
+        ({"frame_digests": ["a" * 64]}, "altered"),
+        ({"frame_keys": 7}, "iterable"),
+    ]:
+        with pytest.raises(ValueError, match=words):
+            Provenance.from_dict({**data, **change})
     with pytest.raises(ValueError, match="walk"):
         Provenance.from_dict({name: value for name, value in data.items() if name != "walk"})

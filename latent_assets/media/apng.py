@@ -64,7 +64,7 @@ def _control(frames: int, *, loop: bool) -> bytes:
 
 def _still(picture: ImageArray) -> list[tuple[bytes, bytes]]:
     buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "PNG", compress_level=6)
+    Image.fromarray(picture).save(buffer, "PNG", compress_level=4)
     return list(_chunks(buffer.getvalue()))
 
 

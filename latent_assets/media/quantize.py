@@ -22,10 +22,10 @@ def quantize(picture: ImageArray, *, dither: bool = False, fast: bool = False) -
 
     The palette is made for each frame by median cut and k-means on at most 64 x 64 of its
     pixels; each pixel then takes the nearest colour, found exactly (Pillow's own search looks at
-    6 bits a channel, which costs 1 dB). No dither by default: it lowers PSNR and SSIM, makes the
-    file larger and flickers from frame to frame; what it betters is the mean colour of wide
-    gradients. `docs/outputs.md` has the figures. fast: an octree's colours instead, in a
-    twentieth of the time and 2 dB further off: for thumbnails.
+    6 bits a channel, which costs 1 dB). No dither by default: it lowers PSNR by 2 to 3 dB and
+    flickers from frame to frame; what it betters is the mean colour of wide gradients.
+    `docs/outputs.md` has the figures. fast: an octree's colours instead, in less than a tenth of
+    the time and 2 dB further off: for thumbnails.
     """
     image = Image.fromarray(picture)
     if fast:

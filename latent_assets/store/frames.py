@@ -91,7 +91,7 @@ class FrameStore:
         while not self.objects.write(name, data, replace=False):
             try:
                 return self.read(key).receipt.pixel_digest
-            except (FrameDamagedError, FrameMissingError):  # noqa: PERF203
+            except (FrameDamagedError, FrameMissingError):
                 continue  # it was set aside or collected: the place is free
         return receipt.pixel_digest
 

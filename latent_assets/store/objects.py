@@ -113,7 +113,7 @@ class LocalObjects:
             try:
                 if os.stat(f"{self.root}/{name}").st_size:  # noqa: PTH116 - twice as fast as Path
                     found.add(name)
-            except (FileNotFoundError, NotADirectoryError):  # noqa: PERF203
+            except (FileNotFoundError, NotADirectoryError):
                 continue
             except OSError as error:
                 raise explain("look for", f"{self.root}/{name}", error) from error

@@ -118,7 +118,7 @@ def _versions() -> dict[str, str]:
     for package in PACKAGES:
         try:
             found[package] = version(package)
-        except PackageNotFoundError:  # noqa: PERF203
+        except PackageNotFoundError:
             continue
     return found
 

@@ -61,6 +61,8 @@ class EngineOptions:
     """XLA; None means on for a GPU, off for a CPU (where it is several times slower)."""
     reference: bool = False
     """Two denoiser calls a step, in KerasCV's own order of operations: bit-identical to it."""
+    truncate: bool = False
+    """Cut a prompt that is too long for the model, instead of refusing it with a ModelError."""
 
 
 @dataclass(frozen=True)

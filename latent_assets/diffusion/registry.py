@@ -101,9 +101,11 @@ def _load_models(name: str, source: WeightsSource, options: EngineOptions) -> La
         return embedded_models.load(source.models_dir / EMBEDDED, options.precision)
     model = _stable_diffusion(name)
     if source.random_seed is not None:
-        return keras_cv_models.load_random(model, source.random_seed, options.precision)
+        return keras_cv_models.load_random(
+            model, source.random_seed, options.precision, options.truncate
+        )
     paths = weights.find_weights(model, source.models_dir, source.weights_dir)
-    return keras_cv_models.load_from_files(model, paths, options.precision)
+    return keras_cv_models.load_from_files(model, paths, options.precision, options.truncate)
 
 
 @lru_cache(maxsize=4)

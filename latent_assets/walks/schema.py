@@ -301,10 +301,14 @@ def _check_places(keyframes: list[Keyframe], *, closed: bool) -> None:
         raise ValueError("the keyframes' `at` must grow from each to the next")
     if keyframes[0].at not in {None, Fraction(0)}:
         raise ValueError("the first keyframe stands at the start: its `at` is 0")
-    if not closed and keyframes[-1].at not in {None, Fraction(1)}:
-        raise ValueError("the last keyframe stands at the end: its `at` is 1")
+    if any(keyframe.at == 0 for keyframe in keyframes[1:]):
+        raise ValueError("the first keyframe stands at the start: no other can have `at` 0")
     if closed and places and places[-1] == 1:
         raise ValueError("a closed walk ends at its first keyframe: no other can have `at` 1")
+    if not closed and keyframes[-1].at not in {None, Fraction(1)}:
+        raise ValueError("the last keyframe stands at the end: its `at` is 1")
+    if any(keyframe.at == 1 for keyframe in keyframes[:-1]):
+        raise ValueError("the last keyframe stands at the end: no other can have `at` 1")
 
 
 def walk_prompts(walk: Walk) -> list[str]:

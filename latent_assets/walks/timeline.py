@@ -6,6 +6,7 @@ frame 4 of 9 would be two pictures instead of one.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import NamedTuple
@@ -71,7 +72,7 @@ def keyframe_places(keyframes: Sequence[Keyframe], *, closed: bool) -> list[Frac
 
 def locate(position: Fraction, places: Sequence[Fraction], keyframes: Sequence[Keyframe]) -> Place:
     """The segment that `position` lies on. A keyframe belongs to one segment only."""
-    segment = max(i for i in range(len(places)) if places[i] <= position)
+    segment = bisect_right(places, position) - 1
     if segment == len(places) - 1:
         last = segment % len(keyframes)
         return Place(last, last, Fraction(0))

@@ -146,7 +146,7 @@ class Orbit:
         x = _unit(gaussian(self.seed, base.shape, "orbit x"), base)
         y = gaussian(self.seed, base.shape, "orbit y")
         # Gram-Schmidt: an exact circle, not nearly one.
-        y = _unit(y - np.mean(x * y) / np.mean(x * x) * x, base)
+        y = _unit(y - np.mean(x * y) / (np.mean(x * x) or 1.0) * x, base)
         radius = float(self.circumference) / (2 * math.pi)
         return (base + paths.rotate(x, y, self.turn, radius)).astype(np.float32)
 

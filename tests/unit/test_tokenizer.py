@@ -101,7 +101,7 @@ def test_truncation_keeps_the_first_75_tokens_and_the_end_marker():
 
 def _vocabulary() -> Path | None:
     """OpenAI's vocabulary: named by an environment variable, or in the open_clip_torch wheel."""
-    if named := os.environ.get("LATENT_ASSETS_CLIP_VOCABULARY"):
+    if named := os.environ.get("CLIP_VOCABULARY"):
         return Path(named)
     spec = importlib.util.find_spec("open_clip")
     if spec is None or spec.origin is None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from latent_assets.diffusion.embedded.weights import WEIGHTS_FILE, default_directory, read_weights
-from latent_assets.training import artwork, dataset
+from latent_assets.training import artwork, dataset, minilm, wordlist
 from latent_assets.training import autoencoder as autoencoder_task
 from latent_assets.training import denoiser as denoiser_task
 from latent_assets.training import evaluate as evaluation
@@ -30,6 +30,12 @@ def data(options: argparse.Namespace) -> None:
     dataset.build(options.work / "data", cutouts, counts)
 
 
+def words(options: argparse.Namespace) -> None:
+    """Compute the word vectors anew (else those of the exported model are used)."""
+    count = wordlist.build(minilm.fetch(options.work), options.work / "words")
+    print(f"{count} words")
+
+
 def autoencoder(options: argparse.Namespace) -> None:
     """Train encoder and decoder."""
     use_one_thread()
@@ -46,7 +52,8 @@ def denoiser(options: argparse.Namespace) -> None:
     codec = run.init or options.work / "autoencoder" / "autoencoder.safetensors"
     denoiser_task.cached_latents(run.folder, run.pictures, load_tensors(codec))
     team = Team(options.workers, denoiser_task.count_parameters())
-    run_team(team, denoiser_task.work, run, codec, options.model)
+    words = wordlist.words_directory(options.work, options.model)
+    run_team(team, denoiser_task.work, run, codec, words)
 
 
 def evaluate(options: argparse.Namespace) -> None:
@@ -117,6 +124,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--classifier-minutes", type=float, default=5.0)
     sub.add_argument("--quick", action="store_true", help="a few pictures, to try the command")
     add(export)
+    add(words)
     return parser
 
 

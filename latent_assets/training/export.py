@@ -12,13 +12,15 @@ from latent_assets.diffusion.embedded import load_embedded_model, nets
 from latent_assets.diffusion.embedded.vocabulary import VOCABULARY_FILE
 from latent_assets.diffusion.embedded.weights import (
     CARD_FILE,
+    WEIGHTS_FILE,
+    WORD_VECTORS,
     Tensors,
     read_model_card,
     read_weights,
     write_weights,
 )
 from latent_assets.training.weight_files import load_tensors
-from latent_assets.training.wordlist import vocabulary_document
+from latent_assets.training.wordlist import vocabulary_document, words_directory
 
 NETWORKS = ("autoencoder", "denoiser")
 CHECK_FILE = "check.npz"
@@ -50,8 +52,10 @@ def model_document(weights_sha256: str, figures: dict[str, Any]) -> dict[str, An
 
 def export_work(work: Path, model: Path) -> str:
     """Export what was trained in `work`; what was not trained there stays that of `model`."""
-    words = json.loads((model / VOCABULARY_FILE).read_text(encoding="utf-8"))["words"]
+    source = words_directory(work, model)
+    words = json.loads((source / VOCABULARY_FILE).read_text(encoding="utf-8"))["words"]
     tensors = read_weights(model)
+    tensors[WORD_VECTORS] = load_tensors(source / WEIGHTS_FILE)[WORD_VECTORS]
     for network in NETWORKS:
         trained = work / network / f"{network}.safetensors"
         if trained.is_file():

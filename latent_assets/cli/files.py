@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-import yaml
 
 from latent_assets.cli.common import AsJson, emit, err, open_studio, out, specify
 from latent_assets.errors import UsageError
@@ -13,6 +12,7 @@ from latent_assets.rendering import engine_environment, render_again
 from latent_assets.verification import Recipe, VerificationReport, choose, verify
 from latent_assets.walks.loading import WALK_SUFFIXES
 from latent_assets.walks.recipes import FrameRecipe
+from latent_assets.walks.yaml_text import dump
 
 
 def register(app: typer.Typer) -> None:
@@ -107,4 +107,4 @@ def walk_text(record: Provenance) -> str:
     walk = {key: value for key, value in record.walk.items() if value is not None}
     walk.pop("name", None)
     walk["model"] = record.model["name"]
-    return yaml.safe_dump(walk, sort_keys=False, allow_unicode=True)
+    return dump(walk)

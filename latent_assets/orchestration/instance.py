@@ -1,7 +1,14 @@
-"""The Dagster instance of a data folder: its runs, events and schedules."""
+"""The Dagster instance of a data folder: its runs, events and schedules.
+
+A run of the command line that is killed cannot say so, and its place in the pool `gpu` would be
+held for ever. So each holds a lock on a file while it lives; the next one that opens the
+instance finds the locks that nobody holds, ends those runs and frees their places.
+"""
 
 import contextlib
+import fcntl
 import os
+import secrets
 import shutil
 import time
 from collections.abc import Iterator
@@ -13,6 +20,8 @@ from latent_assets.errors import UsageError
 from latent_assets.settings import PROJECT_ROOT, Settings
 
 TEMPLATE = PROJECT_ROOT / "data" / "dagster" / "dagster.yaml"
+ALIVE_TAG = "latent-assets/alive"
+UNFINISHED = [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTED]
 _ATTEMPTS = 5
 
 
@@ -36,9 +45,51 @@ def prepare_home(settings: Settings) -> Path:
 @contextlib.contextmanager
 def open_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
     """The instance; its runs are seen in the web UI as well."""
-    prepare_home(settings)
+    home = prepare_home(settings)
     with _open() as instance:
+        bury_dead_runs(instance, home)
         yield instance
+
+
+@contextlib.contextmanager
+def sign_of_life(home: Path) -> Iterator[dict[str, str]]:
+    """Tags for a run of this process, true for as long as the process lives."""
+    folder = home / "alive"
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{os.getpid()}-{secrets.token_hex(6)}"
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            yield {ALIVE_TAG: path.name}
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def bury_dead_runs(instance: dg.DagsterInstance, home: Path) -> list[str]:
+    """End the runs whose process was killed, and free their places in the pools."""
+    buried = []
+    for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)):
+        name = run.tags.get(ALIVE_TAG)
+        if name is None or _is_held(home / "alive" / name):
+            continue
+        instance.report_run_failed(
+            run, "The process of this run was killed. The frames that it finished are kept."
+        )
+        instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+        buried.append(run.run_id)
+    return buried
+
+
+def _is_held(path: Path) -> bool:
+    try:
+        with path.open() as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    path.unlink(missing_ok=True)
+    return False
 
 
 def _open() -> dg.DagsterInstance:

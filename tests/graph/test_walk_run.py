@@ -1,0 +1,229 @@
+"""One walk through the whole asset graph, on a model of numpy alone."""
+
+from pathlib import Path
+
+import dagster as dg
+import numpy as np
+import pytest
+from fakes import FakeStudio, fake_studio
+from PIL import Image
+
+from latent_assets.errors import ModelError
+from latent_assets.orchestration.build import build_defs
+
+WALK = "kind: interpolation\nprompts: [{prompts}]\nframes: {frames}\nchunk_size: 4\n{more}"
+
+
+def write(studio: FakeStudio, name: str, prompts: str = "a, b, c", frames: int = 9, more: str = ""):
+    text = WALK.format(prompts=prompts, frames=frames, more=more)
+    (studio.settings.walks_dir / f"{name}.yaml").write_text(text)
+
+
+def run(studio: FakeStudio, instance: dg.DagsterInstance, name: str, config: dict | None = None):
+    job = build_defs(studio).resolve_job_def("render_walk")
+    return job.execute_in_process(
+        instance=instance,
+        partition_key=name,
+        raise_on_error=False,
+        run_config={
+            "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+            "ops": {"walk_spec": {"config": config or {}}},
+        },
+    )
+
+
+def failures(result) -> list[str]:
+    return [
+        str(e.step_failure_data.user_failure_data.description)
+        for e in result.all_events
+        if e.is_step_failure
+    ]
+
+
+@pytest.fixture
+def studio(tmp_path: Path) -> FakeStudio:
+    return fake_studio(tmp_path)
+
+
+@pytest.fixture
+def instance():
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield instance
+
+
+def test_a_walk_becomes_pictures(studio, instance):
+    write(studio, "w", more="output: {formats: [gif, webp], ping_pong: true}")
+    result = run(studio, instance, "w")
+    assert result.success
+    assert studio.counts.frames == 9
+    gif = studio.output_path("w", ".gif")
+    with Image.open(gif) as image:
+        assert image.n_frames == 16  # 9 there, 7 back
+        assert image.info["loop"] == 0
+    assert studio.output_path("w", ".webp").exists()
+    assert studio.output_path("w", "-sheet.png").exists()
+    assert result.asset_value("grid")["does not apply"]
+
+
+def test_nothing_is_pickled(studio, instance):
+    write(studio, "w")
+    run(studio, instance, "w")
+    files = [p for p in (studio.settings.data).rglob("*") if p.is_file()]
+    kinds = {p.suffix for p in files}
+    assert kinds <= {".npy", ".json", ".png", ".safetensors", ".gif", ".yaml"}
+    arrays = [p for p in files if p.suffix == ".npy"]
+    assert arrays
+    for path in arrays:
+        np.load(path, allow_pickle=False)
+
+
+def test_an_unchanged_walk_renders_nothing_and_loads_no_model(studio, instance):
+    write(studio, "w")
+    run(studio, instance, "w")
+    before = studio.output_path("w", ".gif").stat().st_mtime_ns
+    again = fake_studio(studio.settings.data)
+    result = run(again, instance, "w")
+    assert result.success
+    assert (again.counts.engines, again.counts.frames, again.counts.encoded) == (0, 0, [])
+    assert again.output_path("w", ".gif").stat().st_mtime_ns == before
+
+
+def test_a_changed_prompt_renders_its_segments_alone(studio, instance):
+    write(studio, "w", "a, b, c", frames=9)
+    run(studio, instance, "w")
+    studio.counts.reset()
+    write(studio, "w", "a, b, d", frames=9)
+    run(studio, instance, "w")
+    assert studio.counts.frames == 4  # b itself, at frame 4, and all before it are there
+    assert studio.counts.encoded == ["d"]
+
+
+def test_format_speed_and_batches_render_nothing(studio, instance):
+    write(studio, "w")
+    run(studio, instance, "w")
+    studio.counts.reset()
+    write(studio, "w", more="batch_size: 7\noutput: {formats: [webp], fps: 3}")
+    assert run(studio, instance, "w").success
+    assert studio.counts.frames == 0
+    assert studio.output_path("w", ".webp").exists()
+
+
+def test_five_frames_to_nine_renders_four(studio, instance):
+    write(studio, "w", "a, b", frames=5)
+    run(studio, instance, "w")
+    studio.counts.reset()
+    assert run(studio, instance, "w", {"frames": 9}).success
+    assert studio.counts.frames == 4
+
+
+def test_a_grid_is_a_picture_and_has_no_animation(studio, instance):
+    path = studio.settings.walks_dir / "g.yaml"
+    path.write_text("kind: grid\nprompts: [a, b, c, d]\ngrid_size: 3\n")
+    result = run(studio, instance, "g")
+    assert result.success
+    with Image.open(studio.output_path("g", ".png")) as image:
+        assert image.size == (96, 96)
+    assert result.asset_value("animation")["does not apply"]
+    assert not studio.output_path("g", ".gif").exists()
+
+
+def test_a_bad_walk_fails_alone_and_says_why(studio, instance):
+    write(studio, "good")
+    (studio.settings.walks_dir / "bad.yaml").write_text("kind: interpolation\nframes: 1\n")
+    result = run(studio, instance, "bad")
+    assert not result.success
+    (told,) = failures(result)
+    assert "bad.yaml:2: frames: must be at least 2" in told
+    assert run(studio, instance, "good").success
+
+
+def test_a_failing_chunk_is_tried_again_alone(tmp_path, instance, monkeypatch):
+    monkeypatch.setattr("time.sleep", lambda _seconds: None)
+    failed = []
+
+    def before_batch(done: int) -> None:
+        if done == 4 and not failed:  # the first batch of the second chunk
+            failed.append(done)
+            raise RuntimeError("the GPU fell off the bus")
+
+    studio = fake_studio(tmp_path, before_batch=before_batch)
+    write(studio, "w", frames=12)
+    result = run(studio, instance, "w")
+    assert result.success
+    retried = [e.step_key for e in result.all_events if e.event_type_value == "STEP_UP_FOR_RETRY"]
+    assert len(retried) == 1
+    assert studio.counts.frames == 12
+
+
+def test_a_users_mistake_is_not_tried_again(tmp_path, instance):
+    def before_batch(_done: int) -> None:
+        raise ModelError("the weights are gone", "Put them back.")
+
+    studio = fake_studio(tmp_path, before_batch=before_batch)
+    write(studio, "w")
+    result = run(studio, instance, "w")
+    assert failures(result)[0] == "the weights are gone\n  Put them back."
+    assert not [e for e in result.all_events if e.event_type_value == "STEP_UP_FOR_RETRY"]
+
+
+def test_a_damaged_frame_is_rendered_again(studio, instance):
+    write(studio, "w")
+    run(studio, instance, "w")
+    (frame, *_) = sorted((studio.settings.data / "store" / "frames").rglob("*.png"))
+    frame.write_bytes(frame.read_bytes()[:100])
+    studio.counts.reset()
+    assert run(studio, instance, "w").success
+    assert studio.counts.frames == 1
+
+
+def test_a_walk_with_a_lost_frame_fails_by_name(studio, instance):
+    """The collecting step trusts the plan, not what arrives: a short walk is never a success."""
+    write(studio, "w")
+    lost = []
+
+    def lose(_count: int, _rendered: bool) -> None:
+        if not lost:
+            key = next(iter(studio.frames.keys()))
+            studio.frames.delete(key)
+            lost.append(key)
+
+    job = build_defs(studio, on_frames=lose).resolve_job_def("render_walk")
+    result = job.execute_in_process(instance=instance, partition_key="w", raise_on_error=False)
+    assert not result.success
+    assert "1 of the walk's 9 frames are not in the store" in failures(result)[0]
+    assert not studio.output_path("w", ".gif").exists()
+
+
+def test_checks_run_on_the_partition(studio, instance):
+    loop = "closed: true\noutput: {formats: [gif]}"
+    write(studio, "w", more=loop)
+    result = run(studio, instance, "w")
+    evaluations = {e.check_name: e for e in result.get_asset_check_evaluations()}
+    assert set(evaluations) == {
+        "frames_complete",
+        "frames_show_something",
+        "frames_move",
+        "keyframes_reached",
+        "loop_closed",
+    }
+    assert all(evaluation.passed for evaluation in evaluations.values())
+    assert evaluations["loop_closed"].metadata["seam ratio"].value > 0
+
+
+def test_a_black_frame_is_refused_and_the_others_are_kept(tmp_path, instance):
+    studio = fake_studio(tmp_path)
+    engine = studio.load_engine("embedded")
+    decode = engine.decode
+
+    def with_one_black(latents):
+        pictures = decode(latents).copy()
+        if studio.counts.frames == 3:
+            pictures[0] = 0
+        return pictures
+
+    engine.decode = with_one_black
+    write(studio, "w", frames=9)
+    result = run(studio, instance, "w")
+    assert not result.success
+    assert "came out as no picture" in failures(result)[0]
+    assert len(list(studio.frames.keys())) >= 3

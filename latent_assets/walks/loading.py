@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,22 @@ import yaml
 from pydantic import ValidationError
 
 from latent_assets.errors import InvalidWalkError, UsageError, WalkProblem
-from latent_assets.walks.problems import FieldPath, dotted, problems_of, shown
+from latent_assets.walks.problems import (
+    MAX_PROBLEMS,
+    FieldPath,
+    Lines,
+    dotted,
+    printable,
+    problems_of,
+    shown,
+)
 from latent_assets.walks.schema import MAX_NAME_CHARACTERS, NAME_PATTERN, WALK_ADAPTER, Walk
+from latent_assets.walks.yaml_text import WalkLoader
 
 MAX_FILE_BYTES = 256 * 1024
 MAX_DEPTH = 12
+MAX_EVENTS = 20_000
+"""Twice what a walk of a thousand keyframes, each with all its fields, takes."""
 WALK_SUFFIXES = (".yaml", ".yml")
 
 
@@ -34,12 +46,16 @@ def load_walk(path: Path) -> Walk:
 
 def parse_walk(text: str, file: str) -> Walk:
     """The walk written in `text`; `file` is what problems are reported under."""
-    document, lines = _parse_yaml(text, file)
+    file = printable(file)
+    document, lines, problems = _parse_yaml(text, file)
     try:
-        return WALK_ADAPTER.validate_python(document)
+        walk = WALK_ADAPTER.validate_python(document)
     except ValidationError as error:
-        problems = sorted(problems_of(error, document, lines, file), key=lambda p: p.line or 0)
-        raise InvalidWalkError(problems) from None
+        problems.extend(problems_of(error, document, lines, file))
+    else:
+        if not problems:
+            return walk
+    raise InvalidWalkError(sorted(problems, key=lambda problem: problem.line or 0))
 
 
 def walk_files(folder: Path) -> list[Path]:
@@ -53,73 +69,82 @@ def walk_files(folder: Path) -> list[Path]:
 
 
 def _read(path: Path) -> str:
+    file = printable(str(path))
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
-            raise InvalidWalkError([WalkProblem(str(path), "file", "is larger than 256 KiB")])
+            raise InvalidWalkError([WalkProblem(file, "file", "is larger than 256 KiB")])
         return path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
-        raise UsageError(f"there is no walk file {path}") from None
+        raise UsageError(f"there is no walk file {file}") from None
     except UnicodeDecodeError:
-        raise InvalidWalkError([WalkProblem(str(path), "file", "is not UTF-8 text")]) from None
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from None
+        raise InvalidWalkError([WalkProblem(file, "file", "is not UTF-8 text")]) from None
+    except (OSError, ValueError) as error:  # a null byte in a path is a ValueError
+        why = getattr(error, "strerror", None) or error
+        raise UsageError(f"cannot read {file}: {why}") from None
 
 
-def _parse_yaml(text: str, file: str) -> tuple[Any, dict[FieldPath, int]]:
-    """The document, and the line (from 1) on which each field stands."""
+def _parse_yaml(text: str, file: str) -> tuple[Any, Lines, list[WalkProblem]]:
+    """The document, the line (from 1) on which each field stands, and fields that are no fields."""
     if len(text) > MAX_FILE_BYTES:
         raise InvalidWalkError([WalkProblem(file, "file", "is larger than 256 KiB")])
     try:
         _refuse_traps(text, file)
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node = yaml.compose(text, Loader=WalkLoader)
         if not isinstance(node, yaml.MappingNode):
             message = "must be a list of `field: value` lines, beginning with `kind:`"
             raise InvalidWalkError([WalkProblem(file, "file", message)])
-        lines: dict[FieldPath, int] = {}
-        _note_lines(node, (), lines, file)
-        return yaml.SafeLoader("").construct_document(node), lines
+        lines: Lines = {}
+        problems = list(_note_lines(node, (), lines, file))[:MAX_PROBLEMS]
+        return WalkLoader("").construct_document(node), lines, problems
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = None if mark is None else mark.line + 1
         what = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
-        problem = WalkProblem(file, "file", f"is not YAML: {what}", line)
-    except (ValueError, OverflowError) as error:  # dates, numbers and codepoints that do not exist
-        problem = WalkProblem(file, "file", f"holds a value that cannot be read: {error}")
+        problem = WalkProblem(file, "file", f"is not YAML: {printable(str(what))}", line)
+    except ValueError as error:  # characters that do not exist
+        what = printable(str(error))
+        problem = WalkProblem(file, "file", f"holds a value that cannot be read: {what}")
     raise InvalidWalkError([problem])
 
 
 def _refuse_traps(text: str, file: str) -> None:
-    """Aliases (which can grow without bound) and nesting that no walk needs."""
+    """What no walk needs: aliases (they can grow without bound), tags, nesting, sheer number."""
     depth = 0
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        line = event.start_mark.line + 1
-        if isinstance(event, yaml.AliasEvent):
-            message = "aliases (*name) are not allowed; write the value out"
-            raise InvalidWalkError([WalkProblem(file, "file", message, line)])
+    for count, event in enumerate(yaml.parse(text, Loader=WalkLoader)):
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
-        if depth > MAX_DEPTH:
+        if isinstance(event, yaml.AliasEvent):
+            message = "aliases (*name) are not allowed; write the value out"
+        elif getattr(event, "tag", None) is not None:
+            message = "tags (!name) are not allowed; write the plain value"
+        elif depth > MAX_DEPTH:
             message = f"is nested more than {MAX_DEPTH} deep"
-            raise InvalidWalkError([WalkProblem(file, "file", message, line)])
+        elif count > MAX_EVENTS:
+            message = "holds too many values for a walk"
+        else:
+            continue
+        raise InvalidWalkError([WalkProblem(file, "file", message, event.start_mark.line + 1)])
 
 
-def _note_lines(node: yaml.Node, path: FieldPath, lines: dict[FieldPath, int], file: str) -> None:
+def _note_lines(node: yaml.Node, path: FieldPath, lines: Lines, file: str) -> Iterator[WalkProblem]:
+    """Fill `lines`; take out, and report, what is no field name, or one for the second time."""
     lines[path] = node.start_mark.line + 1
     if isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):
-            _note_lines(item, (*path, index), lines, file)
+            yield from _note_lines(item, (*path, index), lines, file)
     elif isinstance(node, yaml.MappingNode):
-        seen: set[str] = set()
+        kept: dict[str, tuple[yaml.Node, yaml.Node]] = {}
         for key, value in node.value:
-            if not isinstance(key, yaml.ScalarNode) or key.tag != "tag:yaml.org,2002:str":
-                message = "field names are plain words"
-                raise InvalidWalkError(
-                    [WalkProblem(file, dotted(path) or "file", message, key.start_mark.line + 1)]
-                )
-            if key.value in seen:
-                message = "is written twice; keep one"
-                field = dotted((*path, key.value))
-                raise InvalidWalkError([WalkProblem(file, field, message, key.start_mark.line + 1)])
-            seen.add(key.value)
-            _note_lines(value, (*path, key.value), lines, file)
-            lines[(*path, key.value)] = key.start_mark.line + 1
+            line = key.start_mark.line + 1
+            if key.tag != "tag:yaml.org,2002:str" or not key.value.isprintable():
+                field = dotted(path) or "file"
+                yield WalkProblem(file, field, "field names are plain words", line)
+                continue
+            here = (*path, key.value)
+            if key.value in kept:
+                yield WalkProblem(file, dotted(here), "is written twice; keep one", line)
+                continue
+            kept[key.value] = key, value
+            yield from _note_lines(value, here, lines, file)
+            lines[here] = line
+        node.value = list(kept.values())

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from pydantic import ValidationError
 
 from latent_assets.errors import WalkProblem
-from latent_assets.walks.schema import KINDS
+from latent_assets.walks.schema import KINDS, FieldError
 
 FieldPath = tuple[str | int, ...]
+Lines = dict[FieldPath, int]
+MAX_PROBLEMS = 200
 _SHOWN_VALUE = 60
 
 _PLAIN_MESSAGES = {
@@ -28,6 +30,7 @@ _PLAIN_MESSAGES = {
     "dict_type": "must be a group of `field: value` lines",
     "int_from_float": "must be a whole number",
     "int_parsing_size": "is too large",
+    "string_unicode": "holds characters that are no text",
 }
 _BOUNDS = {
     "greater_than": ("more than", "gt"),
@@ -43,22 +46,27 @@ def problems_of(
     """One problem per wrong field; `lines` tells the line of each field in the file."""
     kind = document.get("kind")
     seen: set[tuple[str, str]] = set()
-    for raw in error.errors(include_url=False, include_context=True):
+    found = error.errors(include_url=False, include_context=True)
+    for raw in islice(found, MAX_PROBLEMS):
         detail: dict[str, Any] = {**raw}
         path = _field_path(detail["loc"], lines)
         message = _message(detail, path, kind if isinstance(kind, str) else None)
         if detail["type"].startswith("union_tag"):
             path = ("kind",)
             detail["input"] = kind
+        elif isinstance(cause := (detail.get("ctx") or {}).get("error"), FieldError):
+            path, detail["input"] = (*path, *cause.path), cause.value
         field = dotted(path) or "walk"
         if (field, message) in seen:
             continue
         seen.add((field, message))
         line = next((lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in lines), None)
         value = None
-        if detail["type"] not in {"missing", "extra_forbidden"} and path in lines:
+        if path and path in lines and detail["type"] not in {"missing", "extra_forbidden"}:
             value = shown(detail["input"])
         yield WalkProblem(file, field, message, line, value)
+    if len(found) > MAX_PROBLEMS:
+        yield WalkProblem(file, "walk", f"and {len(found) - MAX_PROBLEMS} problems more")
 
 
 def _field_path(location: tuple[int | str, ...], lines: Mapping[FieldPath, int]) -> FieldPath:
@@ -124,10 +132,18 @@ def _unknown_field(name: str, kind: str | None, *, nested: bool) -> str:
 def dotted(path: FieldPath) -> str:
     """('output', 'formats', 0) -> output.formats[0]."""
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
-    return shown(text.lstrip("."), quote=False)
+    return _short(printable(text.lstrip(".")))
 
 
-def shown(value: object, *, quote: bool = True) -> str:
-    """A value as it may be printed: short, and without control characters."""
-    text = repr(value) if quote else re.sub(r"[^\x20-\x7e\u00a0-\uffff]", "?", str(value))
+def shown(value: object) -> str:
+    """A value as it may be printed: short, quoted, and without control characters."""
+    return _short(repr(value))
+
+
+def printable(text: str) -> str:
+    """The text without what would move the cursor, change its direction or be no character."""
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
+def _short(text: str) -> str:
     return text if len(text) <= _SHOWN_VALUE else f"{text[: _SHOWN_VALUE - 1]}…"

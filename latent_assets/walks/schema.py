@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from fractions import Fraction
-from itertools import pairwise
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -33,6 +32,11 @@ MAX_SEED = 2**63 - 1
 NAME_PATTERN = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*")
 MAX_NAME_CHARACTERS = 100
 
+_FRACTION = re.compile(
+    r"[0-9]{1,20}/[0-9]{0,19}[1-9][0-9]{0,19}|-?[0-9]{1,20}(?:\.[0-9]{0,20})?(?:[eE]-?[0-9]{1,3})?"
+)
+"""No exponent of more digits: 1e-999999999 written out would fill the memory."""
+
 
 def _clean_prompt(text: str) -> str:
     """Fold spacing and Unicode spelling, which mean nothing to a model; refuse what is no text."""
@@ -52,10 +56,8 @@ def _exact(value: object) -> Fraction:
     """0.25, 1, "1/3" -> exact fraction, by the number's written form: 0.1 is 1/10."""
     if isinstance(value, bool) or not isinstance(value, int | float | str | Fraction):
         raise ValueError("must be a number from 0 to 1, or a fraction such as 1/3")  # noqa: TRY004
-    try:
-        exact = Fraction(str(value)) if len(str(value)) <= 40 else None  # noqa: PLR2004
-    except (ValueError, ZeroDivisionError):
-        exact = None
+    text = str(value) if not isinstance(value, int) or abs(value) <= 1 else ""
+    exact = Fraction(text) if _FRACTION.fullmatch(text) else None
     if exact is None or not 0 <= exact <= 1:
         raise ValueError("must be a number from 0 to 1, or a fraction such as 1/3")
     return exact
@@ -133,6 +135,25 @@ class Output(_Part):
         return formats
 
 
+_CRON_RANGES = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
+"""Minute, hour, day of month, month, day of week."""
+_CRON_ITEM = re.compile(r"(?:\*|([0-9]{1,2})(?:-([0-9]{1,2}))?)(?:/([1-9][0-9]?))?")
+
+
+def _cron_field(text: str, bounds: tuple[int, int]) -> bool:
+    """Whether text is a list of numbers, ranges and steps within the bounds."""
+    for item in text.split(","):
+        match = _CRON_ITEM.fullmatch(item)
+        if match is None:
+            return False
+        first, last = int(match[1] or bounds[0]), int(match[2] or match[1] or bounds[1])
+        if not bounds[0] <= first <= last <= bounds[1]:
+            return False
+        if match[3] and (int(match[3]) > bounds[1] or (match[1] and not match[2])):
+            return False
+    return True
+
+
 class Schedule(_Part):
     """When the walk is rendered by itself. Schedules are off until switched on in the web UI."""
 
@@ -144,7 +165,8 @@ class Schedule(_Part):
     @field_validator("cron")
     @classmethod
     def _five_fields(cls, cron: str) -> str:
-        if not re.fullmatch(r"[\w*/,\-]+( +[\w*/,\-]+){4}", cron):
+        fields = cron.split()
+        if len(fields) != len(_CRON_RANGES) or not all(map(_cron_field, fields, _CRON_RANGES)):
             raise ValueError('must have five fields, as "0 2 * * *" for every night at two')
         return cron
 
@@ -295,20 +317,38 @@ KINDS: dict[str, type[_Walk]] = {
 WALK_ADAPTER: TypeAdapter[Walk] = TypeAdapter(Annotated[Walk, Field(discriminator="kind")])
 
 
+class FieldError(ValueError):
+    """Wrong about a field within the group that is checked."""
+
+    def __init__(self, message: str, path: tuple[str | int, ...], value: object) -> None:
+        super().__init__(message)
+        self.path = path
+        self.value = value
+
+
 def _check_places(keyframes: list[Keyframe], *, closed: bool) -> None:
-    places = [keyframe.at for keyframe in keyframes if keyframe.at is not None]
-    if any(later <= earlier for earlier, later in pairwise(places)):
-        raise ValueError("the keyframes' `at` must grow from each to the next")
-    if keyframes[0].at not in {None, Fraction(0)}:
-        raise ValueError("the first keyframe stands at the start: its `at` is 0")
-    if any(keyframe.at == 0 for keyframe in keyframes[1:]):
-        raise ValueError("the first keyframe stands at the start: no other can have `at` 0")
-    if closed and places and places[-1] == 1:
-        raise ValueError("a closed walk ends at its first keyframe: no other can have `at` 1")
-    if not closed and keyframes[-1].at not in {None, Fraction(1)}:
-        raise ValueError("the last keyframe stands at the end: its `at` is 1")
-    if any(keyframe.at == 1 for keyframe in keyframes[:-1]):
-        raise ValueError("the last keyframe stands at the end: no other can have `at` 1")
+    """Raises FieldError for a keyframe that no frame could reach."""
+    reached = Fraction(-1)
+    last = len(keyframes) - 1
+    for index, place in enumerate(keyframe.at for keyframe in keyframes):
+        if place is None:
+            continue
+        message = None
+        if index == 0 and place != 0:
+            message = "the first keyframe stands at the start: its `at` is 0"
+        elif index > 0 and place == 0:
+            message = "the first keyframe stands at the start: no other can have `at` 0"
+        elif closed and place == 1:
+            message = "a closed walk ends at its first keyframe: no other can have `at` 1"
+        elif not closed and index == last and place != 1:
+            message = "the last keyframe stands at the end: its `at` is 1"
+        elif not closed and index < last and place == 1:
+            message = "the last keyframe stands at the end: no other can have `at` 1"
+        elif place <= reached:
+            message = "the keyframes' `at` must grow from each to the next"
+        if message is not None:
+            raise FieldError(message, ("keyframes", index, "at"), str(place))
+        reached = place
 
 
 def walk_prompts(walk: Walk) -> list[str]:

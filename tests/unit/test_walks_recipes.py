@@ -39,9 +39,9 @@ def studio(tmp_path):
 
 @pytest.fixture
 def keys(studio):
-    def of(name="walk", model=None, **changes):
+    def of(name="walk", **changes):
         walk = WALK_ADAPTER.validate_python({**WALK, **changes})
-        return [recipe.key for recipe in studio.specify(name, walk, model=model).recipes()]
+        return [recipe.key for recipe in studio.specify(name, walk).recipes()]
 
     return of
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from latent_assets.settings import Settings
 from latent_assets.studio import Studio, WalkSpec
@@ -56,7 +57,7 @@ def specify(
 def warn(warnings: tuple[str, ...]) -> None:
     """Warnings, on stderr."""
     for warning in warnings:
-        err.print(f"[yellow]warning:[/] {warning}")
+        err.print(f"[yellow]warning:[/] {escape(warning)}")
 
 
 def duration(seconds: float | None) -> str:

@@ -1,18 +1,22 @@
 """Commands on what was rendered: verify, inspect."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from latent_assets.cli.common import AsJson, emit, err, open_studio, out, specify
-from latent_assets.errors import UsageError
+from latent_assets.errors import MediaError, UsageError
 from latent_assets.media import Provenance, inspect_file
 from latent_assets.rendering import engine_environment, render_again
 from latent_assets.verification import Recipe, VerificationReport, choose, verify
 from latent_assets.walks.loading import WALK_SUFFIXES
 from latent_assets.walks.recipes import FrameRecipe
 from latent_assets.walks.yaml_text import dump
+
+_KEY = re.compile(r"[0-9a-f]{64}")
 
 
 def register(app: typer.Typer) -> None:
@@ -33,7 +37,7 @@ def verify_frames(
     path = Path(target)
     digests: dict[str, str] = {}
     if path.is_file() and path.suffix not in WALK_SUFFIXES:
-        record = inspect_file(path)
+        record = read_record(path)
         keys = list(record.frame_keys)
         digests = dict(zip(record.frame_keys, record.frame_digests, strict=True))
         model = str(record.model["name"])
@@ -67,7 +71,7 @@ def verify_frames(
 
 def _print(target: str, report: VerificationReport) -> None:
     counts = ", ".join(f"{count} {outcome}" for outcome, count in report.counts().items())
-    out.print(f"[bold]{target}[/]: {counts}")
+    out.print(f"[bold]{escape(target)}[/]: {counts}")
     whys = dict.fromkeys(
         (verdict.outcome, why)
         for verdict in report.verdicts
@@ -75,7 +79,7 @@ def _print(target: str, report: VerificationReport) -> None:
         for why in verdict.why
     )
     for outcome, why in whys:
-        out.print(f"  {outcome}: {why}")
+        out.print(f"  {outcome}: {why}", markup=False)
 
 
 def inspect(
@@ -86,20 +90,42 @@ def inspect(
     as_json: AsJson = False,
 ) -> None:
     """Where a file comes from: its walk, model and frames."""
-    record = inspect_file(file)
+    record = read_record(file)
     if walk_file is not None:
         if walk_file.exists():
             raise UsageError(f"{walk_file} exists already", "Choose a new name.")
-        walk_file.write_text(walk_text(record), encoding="utf-8")
-        err.print(f"Wrote {walk_file}")
+        try:
+            walk_file.write_text(walk_text(record), encoding="utf-8")
+        except OSError as error:
+            raise UsageError(f"cannot write {walk_file}: {error.strerror}") from None
+        err.print(f"Wrote {walk_file}", markup=False)
     if as_json:
         emit(record.as_dict())
         return
-    out.print(f"[bold]{record.walk.get('name')}[/], {len(record.frame_keys)} frames")
+    name = escape(str(record.walk.get("name")))
+    out.print(f"[bold]{name}[/], {len(record.frame_keys)} frames")
     out.print(f"  model    {record.model['name']}, weights {record.model['weights_digest'][:16]}")
     out.print(f"  project  latent-assets {record.project_version}")
     out.print(f"  root     {record.root}")
     out.print(walk_text(record), markup=False, end="")
+
+
+def read_record(file: Path) -> Provenance:
+    """The record in a finished file. Raises MediaError if it is none of ours.
+
+    A file comes from anywhere: its digests may match their root and all else be missing.
+    """
+    record = inspect_file(file)
+    whole = (
+        isinstance(record.walk, dict)
+        and isinstance(record.model, dict)
+        and {"name", "weights_digest"} <= set(record.model)
+        and len(record.frame_keys) == len(record.frame_digests)
+        and all(map(_KEY.fullmatch, record.frame_keys))
+    )
+    if not whole:
+        raise MediaError(f"the record in {file} is not whole", "Another program wrote it.")
+    return record
 
 
 def walk_text(record: Provenance) -> str:

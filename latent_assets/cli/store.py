@@ -4,6 +4,7 @@ import re
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from latent_assets.cli.common import AsJson, emit, open_studio, out, size
 from latent_assets.errors import LatentAssetsError, UsageError
@@ -30,7 +31,7 @@ def stats(as_json: AsJson = False) -> None:
     if as_json:
         emit({"store": studio.settings.store_url, **found})
         return
-    out.print(f"[bold]{studio.settings.store_url}[/]")
+    out.print(f"[bold]{escape(studio.settings.store_url)}[/]")
     for name in ("frames", "encodings", "quarantine", "leftovers"):
         out.print(f"  {name:<11}{found[name]:>8}  {size(found[f'{name}_bytes'])}")
 
@@ -50,7 +51,10 @@ def gc(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Collect what can go. Says what it would remove; removes it with --delete."""
+    """Collect what can go: says what it would remove, and removes it with --delete.
+
+    What the project's walk files name is always kept, and what was stored in the last hour.
+    """
     studio = open_studio()
     policy = Policy(
         older_than_s=None if older_than is None else _seconds(older_than),

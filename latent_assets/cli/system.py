@@ -8,14 +8,16 @@ import sys
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from latent_assets import __version__
 from latent_assets.cli.common import AsJson, emit, err, open_studio, out, size
+from latent_assets.diffusion import registry
 from latent_assets.diffusion.embedded.vocabulary import Vocabulary
 from latent_assets.diffusion.tensorflow_runtime import prepare_device
 from latent_assets.errors import LatentAssetsError
 from latent_assets.settings import MODELS, PROJECT_ROOT
-from latent_assets.studio import Studio
+from latent_assets.studio import Studio, weights_source
 
 PACKAGES = ("dagster", "tensorflow", "keras", "keras-cv", "numpy", "pillow")
 FULL_DISK_BYTES = 2 * 2**30
@@ -90,7 +92,15 @@ def _model(studio: Studio, name: str) -> dict[str, Any]:
         info = studio.describe_model(name)
     except LatentAssetsError as error:
         return {"ready": False, "why": str(error)}
-    return {"ready": True, "title": info.title, "weights": info.weights_digest[:16]}
+    found = {"ready": True, "title": info.title, "weights": info.weights_digest[:16]}
+    absent = registry.files_to_download(name, weights_source(studio.settings))
+    if absent:
+        found |= {
+            "ready": False,
+            "why": f"the first render downloads {', '.join(absent)}",
+            "to_download": list(absent),
+        }
+    return found
 
 
 def _device() -> dict[str, Any]:
@@ -125,13 +135,14 @@ def _print(report: dict[str, Any]) -> None:
     device = report["device"]
     out.print(f"  device    {device['kind']} {device.get('name', '')}")
     if "why" in device:
-        out.print(f"            {device['why']}")
-    out.print(f"  data      {report['data']}, {size(report['disk_free_bytes'])} free")
+        out.print(f"            {device['why']}", markup=False)
+    free = size(report["disk_free_bytes"])
+    out.print(f"  data      {report['data']}, {free} free", markup=False)
     for name, model in report["models"].items():
         state = f"ready, weights {model['weights']}" if model["ready"] else model["why"]
         out.print(f"  model     {name}: {state}", markup=False)
     for problem in report["problems"]:
-        out.print(f"  [red]problem[/]   {problem}")
+        out.print(f"  [red]problem[/]   {escape(problem)}")
     if report["ok"]:
         out.print("Everything that the embedded model needs is here.")
 
@@ -156,9 +167,9 @@ def vocabulary(
             emit(document)
             return
         for word, used_as in reading.known:
-            out.print(f"  {word}" if word == used_as else f"  {word} → {used_as}")
+            out.print(f"  {word}" if word == used_as else f"  {word} → {used_as}", markup=False)
         for word in reading.unknown:
-            out.print(f"  {word}: [yellow]not known[/]")
+            out.print(f"  {escape(word)}: [yellow]not known[/]")
         return
     groups = known.known_words()
     if as_json:

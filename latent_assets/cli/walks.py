@@ -25,6 +25,7 @@ from latent_assets.errors import InvalidWalkError, LatentAssetsError, UsageError
 from latent_assets.studio import Studio
 from latent_assets.walks.library import WalkLibrary
 from latent_assets.walks.loading import WALK_SUFFIXES, check_name, load_walk, walk_files
+from latent_assets.walks.problems import printable
 from latent_assets.walks.schema import json_schema
 
 
@@ -66,7 +67,7 @@ def _problems(studio: Studio, file: Path) -> list[WalkProblem]:
     except InvalidWalkError as error:
         return error.problems
     except UsageError as error:
-        return [WalkProblem(str(file), "file", f"{error.problem}. {error.cure}".strip())]
+        return [WalkProblem(printable(str(file)), "file", f"{error.problem}. {error.cure}".strip())]
     return []
 
 
@@ -157,22 +158,26 @@ def new(
     if as_json:
         emit({"walk": name, "file": str(path)})
     else:
-        out.print(f"Wrote {path}\nNext: latent-assets plan {name}")
+        out.print(f"Wrote {path}\nNext: latent-assets plan {name}", markup=False)
 
 
 def schema(
     write: Annotated[
         bool, typer.Option("--write", help="Write it to walks/schema.json, for editors.")
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """The JSON Schema of walk files."""
+    """The JSON Schema of walk files; it is JSON with and without --json."""
     if not write:
         emit(json_schema())
         return
     path = open_studio().settings.walks_dir / "schema.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     _write_schema(path)
-    out.print(f"Wrote {path}")
+    if as_json:
+        emit({"file": str(path)})
+    else:
+        out.print(f"Wrote {path}", markup=False)
 
 
 def _write_schema(path: Path) -> None:

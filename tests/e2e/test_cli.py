@@ -1,0 +1,514 @@
+"""The command line as a person, or a script, uses it: what it prints where, and how it ends."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes import fake_studio
+
+from latent_assets.cli import main
+from latent_assets.cli.templates import TEMPLATES
+from latent_assets.rendering import encode_prompts, job_of, render_frames
+from latent_assets.settings import Settings
+from latent_assets.studio import Studio
+from latent_assets.walks.loading import load_walk
+
+BIRD = """\
+kind: interpolation
+prompts: [a butterfly in a meadow, a sunflower in a meadow]
+frames: 3
+num_steps: 2
+"""
+
+
+@dataclass
+class Answer:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """Exactly one JSON object on stdout, and nothing beside it."""
+        document = json.loads(self.out)
+        assert isinstance(document, dict)
+        return document
+
+
+@pytest.fixture
+def data(tmp_path, monkeypatch):
+    folder = tmp_path / "data"
+    (folder / "walks").mkdir(parents=True)
+    for name in [name for name in os.environ if name.startswith("LATENT_ASSETS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("LATENT_ASSETS_DATA", str(folder))
+    return folder
+
+
+@pytest.fixture
+def cli(data, capsys, monkeypatch):  # noqa: ARG001 - a data folder of its own, always
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["latent-assets", *map(str, arguments)])
+        capsys.readouterr()
+        code = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code or 0
+        printed = capsys.readouterr()
+        assert "Traceback" not in printed.err
+        return Answer(code, printed.out, printed.err)
+
+    return run
+
+
+@pytest.fixture
+def fake(data, monkeypatch):
+    """The commands' models replaced by numpy."""
+    studio = fake_studio(data)
+
+    def open_fake(settings):
+        assert settings.data == data
+        return studio
+
+    monkeypatch.setattr(Studio, "open", open_fake)
+    return studio
+
+
+def write(data, name, text=BIRD):
+    path = data / "walks" / f"{name}.yaml"
+    path.write_text(text)
+    return path
+
+
+# --- validate -----------------------------------------------------------------------------------
+
+
+def test_validate_says_that_good_walks_are_good(cli, data):
+    write(data, "bird")
+    assert cli("validate").out == "1 walk files are in order\n"
+    answer = cli("validate", "--json")
+    assert (answer.code, answer.json) == (0, {"ok": True, "errors": []})
+
+
+def test_validate_reports_every_error_of_every_file_and_ends_with_2(cli, data):
+    write(data, "bird")
+    one = write(data, "one", BIRD + "seed: -1\nframse: 2\n")
+    two = write(data, "two", "kind: [")
+    answer = cli("validate", "--json")
+    assert answer.code == 2
+    errors = answer.json["errors"]
+    assert not answer.json["ok"]
+    assert [(e["file"], e["field"], e["line"]) for e in errors] == [
+        (str(one), "seed", 5), (str(one), "framse", 6), (str(two), "file", 2),
+    ]  # fmt: skip
+    assert all(error["message"] for error in errors)
+    plain = cli("validate")
+    assert (plain.code, plain.out) == (2, "")
+    assert f"{one}:5: seed: must be at least 0 (it is -1)" in plain.err
+
+
+def test_validate_looks_at_the_files_that_it_is_given(cli, data, tmp_path):
+    write(data, "wrong", "kind: [")
+    good = tmp_path / "good.yaml"
+    good.write_text(BIRD)
+    assert cli("validate", good).code == 0
+    bad_name = tmp_path / "Bad Name.yaml"
+    bad_name.write_text(BIRD)
+    assert "cannot be the name of a walk" in cli("validate", bad_name, "--json").out
+    missing = cli("validate", tmp_path / "none.yaml", "--json")
+    assert (missing.code, missing.json["ok"]) == (2, False)
+
+
+def test_validate_knows_what_size_the_model_renders(cli, data):
+    write(data, "bird", BIRD + "size: 1000\nmodel: embedded\n")
+    answer = cli("validate", "--json")
+    assert answer.code == 2
+    assert [error["field"] for error in answer.json["errors"]] == ["size"]
+
+
+def test_a_file_name_of_any_bytes_is_told_not_tripped_over(cli, data):
+    path = os.fsdecode(os.fsencode(str(data)) + b"/walks/\xff\x1b[31m.yaml")
+    try:
+        Path(path).write_text(BIRD)
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names only")
+    for answer in (cli("validate", "--json"), cli("validate")):
+        assert answer.code == 2
+        assert "\x1b" not in answer.out + answer.err
+        (answer.out + answer.err).encode()
+
+
+# --- list, plan ---------------------------------------------------------------------------------
+
+
+def test_list_shows_each_walk_and_how_much_of_it_is_rendered(cli, data):
+    write(data, "bird", BIRD + "description: A bird\n")
+    write(data, "wrong", "kind: [")
+    answer = cli("list", "--json")
+    assert answer.code == 0
+    bird, wrong = answer.json["walks"]
+    assert bird == {
+        "walk": "bird", "kind": "interpolation", "model": "embedded", "frames": 3, "cached": 0,
+        "description": "A bird",
+    }  # fmt: skip
+    assert wrong["walk"] == "wrong"
+    assert "is not YAML" in wrong["error"]
+    plain = cli("list").out
+    assert "bird" in plain
+    assert "wrong: see latent-assets validate" in plain
+
+
+def test_list_of_a_fresh_folder_is_empty(cli):
+    assert cli("list", "--json").json == {"walks": []}
+
+
+def test_plan_says_what_is_to_be_rendered_without_touching_the_store(cli, data):
+    write(data, "bird")
+    answer = cli("plan", "bird", "--json")
+    assert answer.code == 0
+    assert answer.json == {
+        "walk": "bird", "model": "embedded", "frames": 3, "cached": 0, "to_render": 3,
+        "estimate_s": None, "warnings": [],
+    }  # fmt: skip
+    assert "to render  3" in cli("plan", "bird").out
+    assert not (data / "store" / "frames").exists()
+
+
+def test_plan_takes_a_file_from_anywhere_and_changes_for_once(cli, tmp_path):
+    elsewhere = tmp_path / "elsewhere.yaml"
+    elsewhere.write_text(BIRD + "model: stable-diffusion-1\n")
+    assert cli("plan", elsewhere, "--frames", 9, "--json").json["to_render"] == 9
+    answer = cli("plan", elsewhere, "--model", "embedded", "--json").json
+    assert (answer["walk"], answer["model"]) == ("elsewhere", "embedded")
+
+
+def test_plan_warns_on_stderr_of_words_that_the_model_does_not_know(cli, data):
+    write(data, "odd", BIRD.replace("a sunflower in a meadow", "'a [/zyzzyva]'"))
+    answer = cli("plan", "odd", "--json")
+    assert answer.code == 0
+    assert any("zyzzyva" in warning for warning in answer.json["warnings"])
+    plain = cli("plan", "odd")
+    assert (plain.code, "warning:" in plain.err) == (0, True)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("plan", "nowhere"),
+        ("plan", "../../etc/passwd"),
+        ("plan", "nowhere.yaml"),
+        ("plan", "Bad Name"),
+        ("plan", ""),
+        ("plan", "bird", "--model", "dall-e"),
+        ("plan", "bird", "--frames", "1"),
+        ("plan", "bird", "--frames", "0"),
+        ("plan", "bird", "--frames", "99999"),
+        ("plan", "bird", "--frames", "many"),
+        ("plan", "wrong"),
+        ("plan",),
+        ("render", "nowhere"),
+        ("render", "wrong"),
+        ("render", "bird", "--model", "dall-e"),
+        ("verify", "nowhere"),
+        ("verify", "bird"),
+        ("new", "Bad Name"),
+        ("new", "../bird"),
+        ("new", "bird"),
+        ("new", "spiral", "--kind", "spiral"),
+        ("gc", "--older-than", "soon"),
+        ("gc", "--older-than", "-1d"),
+        ("gc", "--max-size", "much"),
+        ("dance",),
+        ("plan", "bird", "--unheard-of"),
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_ends_with_2_and_words_on_stderr_alone(cli, data, arguments):
+    write(data, "bird")
+    write(data, "wrong", "kind: [")
+    answer = cli(*arguments)
+    assert answer.code == 2
+    assert answer.out == ""
+    assert answer.err.strip()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("DATE", "x"), ("MODEL", "dall-e"), ("PRECISION", "float8"), ("JIT", "perhaps")],
+)
+def test_a_wrong_setting_ends_with_2_and_names_the_variable(cli, monkeypatch, variable, value):
+    monkeypatch.setenv(f"LATENT_ASSETS_{variable}", value)
+    answer = cli("list", "--json")
+    assert (answer.code, answer.out) == (2, "")
+    assert f"LATENT_ASSETS_{variable}" in answer.err
+
+
+# --- new, schema --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", TEMPLATES)
+def test_new_writes_a_walk_that_can_be_rendered_as_it_stands(cli, data, kind):
+    answer = cli("new", "first-walk", "--kind", kind, "--json")
+    assert answer.code == 0
+    path = Path(answer.json["file"])
+    assert path == data / "walks" / "first-walk.yaml"
+    assert load_walk(path).kind == kind
+    assert cli("validate").code == 0
+    assert cli("plan", "first-walk", "--json").json["to_render"] > 0
+    assert cli("plan", "first-walk", "--json").json["warnings"] == []
+    assert (data / "walks" / "schema.json").is_file()
+
+
+def test_new_does_not_write_over_a_walk(cli, data):
+    path = write(data, "bird")
+    assert "already" in cli("new", "bird").err
+    assert path.read_text() == BIRD
+
+
+def test_schema_is_printed_or_written_for_editors(cli, data):
+    printed = cli("schema").json
+    assert printed == cli("schema", "--json").json
+    assert cli("schema", "--write", "--json").json == {"file": str(data / "walks" / "schema.json")}
+    assert json.loads((data / "walks" / "schema.json").read_text()) == printed
+
+
+# --- the store ----------------------------------------------------------------------------------
+
+
+def fill(studio, name="bird", text=BIRD):
+    """Render a walk into the store, by the same loop as the graph."""
+    spec = studio.specify(name, load_walk(write(studio.settings.data, name, text)))
+    unconditional = encode_prompts(studio, spec.rendering, [""])[0]
+    jobs = [job_of(studio, recipe) for recipe in spec.recipes()]
+    render_frames(studio, jobs, unconditional, batch_size=2)
+    return spec
+
+
+def age(folder, days):
+    """As if everything in the store had been stored so long ago."""
+    for path in (folder / "store").rglob("*.*"):
+        before = path.stat().st_mtime - days * 86400
+        os.utime(path, (before, before))
+
+
+def test_stats_of_an_empty_store_are_zeros(cli):
+    answer = cli("stats", "--json")
+    assert answer.code == 0
+    assert answer.json["frames"] == 0
+    assert cli("stats").code == 0
+
+
+def test_stats_count_what_is_stored(cli, fake):
+    fill(fake)
+    found = cli("stats", "--json").json
+    assert (found["frames"], found["encodings"]) == (3, 3)
+    assert found["frames_bytes"] > 0
+    assert found["store"] == fake.settings.store_url
+    assert cli("list", "--json").json["walks"][0]["cached"] == 3
+
+
+def test_gc_of_an_empty_store_removes_nothing(cli):
+    for options in ((), ("--unreferenced",), ("--older-than", "1d"), ("--max-size", "1G")):
+        assert cli("gc", *options, "--json").code == 0
+
+
+def test_gc_says_what_it_would_remove_and_removes_it_only_when_told(cli, fake, data):
+    spec = fill(fake)
+    fill(fake, "other", BIRD + "seed: 5\n")
+    (data / "walks" / "other.yaml").unlink()
+    age(data, 3)
+    dry = cli("gc", "--unreferenced", "--json")
+    assert (dry.code, dry.json["deleted"]) == (0, False)
+    assert cli("stats", "--json").json["frames"] == 6
+    assert "Add --delete to do it." in cli("gc", "--unreferenced").out
+    assert cli("gc", "--unreferenced", "--delete", "--json").json["deleted"]
+    assert cli("stats", "--json").json["frames"] == 3
+    assert fake.plan(spec).to_render == 0
+
+
+@pytest.mark.parametrize(
+    ("spares", "takes"),
+    [(("--older-than", "4d"), ("--older-than", "2d")), (("--max-size", "1G"), ("--max-size", "0"))],
+)
+def test_gc_by_age_and_by_size_takes_what_it_is_told(cli, fake, data, spares, takes):
+    fill(fake)
+    age(data, 3)
+    assert cli("gc", *takes, "--delete").code == 0
+    assert cli("stats", "--json").json["frames"] == 3  # a walk file names them
+    (data / "walks" / "bird.yaml").unlink()
+    assert cli("gc", *spares, "--delete").code == 0
+    assert cli("stats", "--json").json["frames"] == 3
+    assert cli("gc", *takes, "--delete").code == 0
+    assert cli("stats", "--json").json["frames"] == 0
+
+
+def test_gc_leaves_what_was_stored_just_now_since_a_render_may_be_under_way(cli, fake, data):
+    fill(fake)
+    (data / "walks" / "bird.yaml").unlink()
+    cli("gc", "--max-size", "0", "--delete")
+    assert cli("stats", "--json").json["frames"] == 3
+
+
+def test_gc_leaves_everything_if_a_wrong_walk_hides_what_it_uses(cli, fake, data):
+    fill(fake)
+    write(data, "wrong", "kind: [")
+    answer = cli("gc", "--unreferenced", "--delete")
+    assert answer.code == 2
+    assert "wrong" in answer.err
+    assert cli("stats", "--json").json["frames"] == 3
+
+
+# --- verify, inspect ----------------------------------------------------------------------------
+
+
+def test_verify_renders_again_and_says_identical(cli, fake):
+    fill(fake)
+    answer = cli("verify", "bird", "--json")
+    assert answer.code == 0
+    assert answer.json["counts"] == {"identical": 3}
+    assert len(cli("verify", "bird", "--sample", 2, "--json").json["frames"]) == 2
+    assert "3 identical" in cli("verify", "bird").out
+
+
+RECORD = b'<!doctype html><script type="application/json" id="provenance">%s</script>'
+FORGED = (
+    b'{"schema": "latent-assets.provenance/1", "walk": 5, "model": {},'
+    b' "root": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}'
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("none.gif", None),
+        ("empty.gif", b""),
+        ("text.png", b"no picture"),
+        ("page.html", b"<!doctype html><p>no record"),
+        ("cut.mp4", b"\0\0\0\x20ftypisom\0\0\0\0"),
+        ("record.html", RECORD % b"[1]"),
+        ("forged.html", RECORD % FORGED),
+    ],
+)  # fmt: skip
+def test_inspect_of_a_file_without_a_record_ends_with_1_and_words(cli, tmp_path, name, content):
+    path = tmp_path / name
+    if content is not None:
+        path.write_bytes(content)
+    answer = cli("inspect", path, "--json")
+    assert (answer.code, answer.out) == (1, "")
+    assert name in answer.err
+
+
+def test_inspect_of_a_folder_is_told(cli, tmp_path):
+    assert cli("inspect", tmp_path).code == 1
+
+
+# --- render, the graph run in this process on a numpy model -------------------------------------
+
+
+def test_render_to_files_and_back_to_a_walk_file(cli, fake, data, tmp_path):
+    """The whole road, and what scripts rely on; once, since Dagster takes its seconds."""
+    write(data, "bird", BIRD + "output: {formats: [gif]}\nchunk_size: 2\n")
+    first = cli("render", "bird", "--json")
+    assert first.code == 0, first.err
+    assert {**first.json, "seconds": 0, "outputs": []} == {
+        "walk": "bird", "frames": 3, "rendered": 3, "reused": 0, "seconds": 0, "outputs": [],
+    }  # fmt: skip
+    gif = data / "outputs" / "bird" / "bird.gif"
+    assert str(gif) in first.json["outputs"]
+    assert all(Path(path).is_file() for path in first.json["outputs"])
+    assert fake.counts.frames == 3
+
+    record = cli("inspect", gif, "--json").json
+    assert record["walk"]["name"] == "bird"
+    assert len(record["frame_keys"]) == 3
+    again = tmp_path / "again.yaml"
+    assert cli("inspect", gif, "--walk-file", again).code == 0
+    assert cli("plan", again, "--json").json["to_render"] == 0
+    assert cli("inspect", gif, "--walk-file", again).code == 2  # never over a file that is there
+    assert cli("inspect", gif, "--walk-file", tmp_path / "none" / "again.yaml").code == 2
+
+    elsewhere = tmp_path / "[old] pictures"
+    more = cli("render", "bird", "--frames", 5, "--output", elsewhere, "--no-metadata", "--json")
+    assert (more.json["rendered"], more.json["reused"]) == (2, 3)
+    assert cli("inspect", elsewhere / "bird" / "bird.gif").code == 1
+    assert cli("verify", gif, "--json").json["counts"] == {"identical": 3}
+
+
+# --- the same with the embedded model, each command a process of its own -------------------------
+
+WATCH = (
+    "import sys\nfrom latent_assets.cli import main\n"
+    "try:\n    main()\nfinally:\n    print('TF', 'tensorflow' in sys.modules, file=sys.stderr)"
+)
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    (folder / "walks").mkdir()
+    (folder / "walks" / "bird.yaml").write_text(BIRD)
+    (folder / "walks" / "large.yaml").write_text(BIRD + "model: stable-diffusion-1\n")
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("LATENT_ASSETS_")}
+    environment = {**kept, "LATENT_ASSETS_DATA": str(folder)}
+
+    def run(*arguments):
+        done = subprocess.run(
+            [sys.executable, "-c", WATCH, *map(str, arguments)],
+            env=environment, capture_output=True, text=True, check=False, timeout=300,
+        )  # fmt: skip
+        return Answer(done.returncode, done.stdout, done.stderr)
+
+    first = run("render", "bird", "--json")
+    assert first.code == 0, first.err
+    return folder, run, first
+
+
+@pytest.mark.engine
+def test_the_first_render_renders_every_frame(real):
+    folder, _, first = real
+    assert (first.json["rendered"], first.json["reused"]) == (3, 0)
+    assert str(folder / "outputs" / "bird" / "bird.gif") in first.json["outputs"]
+    assert "TF True" in first.err
+    assert Settings.from_environment({"LATENT_ASSETS_DATA": str(folder)}).dagster_home.is_dir()
+
+
+@pytest.mark.engine
+def test_the_second_render_renders_none_and_does_not_import_tensorflow(real):
+    _, run, _ = real
+    second = run("render", "bird", "--json")
+    assert (second.json["rendered"], second.json["reused"]) == (0, 3)
+    assert "TF False" in second.err
+
+
+@pytest.mark.engine
+def test_a_walk_of_another_model_renders_with_the_embedded_one(real, tmp_path):
+    """The same prompts, so all frames are there: nothing is rendered."""
+    _, run, _ = real
+    answer = run("render", "large", "--model", "embedded", "--output", tmp_path, "--json")
+    assert (answer.code, answer.json["rendered"]) == (0, 0), answer.err
+    assert all(path.startswith(str(tmp_path)) for path in answer.json["outputs"])
+
+
+@pytest.mark.engine
+def test_frames_verified_in_another_process_are_identical(real):
+    _, run, _ = real
+    answer = run("verify", "bird", "--json")
+    assert (answer.code, answer.json["counts"]) == (0, {"identical": 3}), answer.err
+
+
+@pytest.mark.engine
+def test_more_frames_render_only_those_between(real, tmp_path):
+    folder, run, _ = real
+    options = ("--frames", 5, "--no-metadata", "--output", tmp_path, "--json")
+    answer = run("render", "bird", *options)
+    assert (answer.json["rendered"], answer.json["reused"]) == (2, 3), answer.err
+    assert run("inspect", tmp_path / "bird" / "bird.gif").code == 1
+    again = tmp_path / "again.yaml"
+    assert run("inspect", folder / "outputs" / "bird" / "bird.gif", "--walk-file", again).code == 0
+    assert run("plan", again, "--json").json["cached"] == 3

@@ -1,0 +1,105 @@
+"""Settings are what the environment says, and a mistyped one is told, not passed over."""
+
+from pathlib import Path
+
+import pytest
+
+from latent_assets.diffusion.registry import MODEL_NAMES
+from latent_assets.diffusion.tensorflow_runtime import PRECISIONS as ENGINE_PRECISIONS
+from latent_assets.errors import UsageError
+from latent_assets.settings import MODELS, PRECISIONS, PREFIX, PROJECT_ROOT, Settings
+
+
+def read(**variables):
+    return Settings.from_environment({PREFIX + name: value for name, value in variables.items()})
+
+
+def test_without_any_variable_everything_has_its_default():
+    assert read() == Settings()
+    assert read().data == PROJECT_ROOT / "data"
+    assert (PROJECT_ROOT / "pyproject.toml").is_file()
+
+
+def test_an_empty_variable_is_the_default_as_shells_and_compose_files_leave_them():
+    names = [name.upper() for name in Settings.__dataclass_fields__]
+    assert read(**dict.fromkeys(names, "")) == Settings()
+    assert read(**dict.fromkeys(names, "  ")) == Settings()
+
+
+def test_everything_lies_in_the_data_folder_so_that_another_is_a_world_apart(tmp_path):
+    settings = read(DATA=str(tmp_path))
+    assert settings.walks_dir == tmp_path / "walks"
+    assert settings.store_url == str(tmp_path / "store")
+    assert settings.outputs_dir == tmp_path / "outputs"
+    assert settings.dagster_home == tmp_path / "dagster"
+
+
+def test_models_are_those_of_the_data_folder_or_else_the_shipped_ones(tmp_path):
+    assert read(DATA=str(tmp_path)).models_dir == PROJECT_ROOT / "data" / "models"
+    (tmp_path / "models" / "embedded").mkdir(parents=True)
+    assert read(DATA=str(tmp_path)).models_dir == tmp_path / "models"
+
+
+def test_store_and_outputs_can_lie_elsewhere(tmp_path):
+    settings = read(DATA=str(tmp_path), STORE="s3://bucket/frames", OUTPUTS="~/pictures")
+    assert settings.store_url == "s3://bucket/frames"
+    assert settings.outputs_dir == Path.home() / "pictures"
+
+
+def test_folders_become_absolute_since_the_web_server_runs_elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert read(DATA="here").data == tmp_path / "here"
+    assert read(WEIGHTS_DIR="w").weights_dir == tmp_path / "w"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "field", "meant"),
+    [
+        ("MODEL", "stable-diffusion-2.1", "model", "stable-diffusion-2.1"),
+        ("PRECISION", "mixed_bfloat16", "precision", "mixed_bfloat16"),
+        ("RANDOM_WEIGHTS", "0", "random_weights", 0),
+        ("RANDOM_WEIGHTS", "17", "random_weights", 17),
+        ("JIT", "on", "jit", True),
+        ("JIT", "OFF", "jit", False),
+        ("METADATA", "off", "metadata", False),
+        ("METADATA", "true", "metadata", True),
+        ("REFERENCE", "1", "reference", True),
+    ],
+)
+def test_a_variable_sets_its_field(variable, value, field, meant):
+    assert getattr(read(**{variable: value}), field) == meant
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "told"),
+    [
+        ("MODEL", "dall-e", "embedded, stable-diffusion-1"),
+        ("PRECISION", "float16", "mixed_float16"),
+        ("RANDOM_WEIGHTS", "-1", "whole number"),
+        ("RANDOM_WEIGHTS", "many", "whole number"),
+        ("JIT", "maybe", "on or off"),
+        ("METADATA", "2", "on or off"),
+        ("REFERENCE", "yes please", "on or off"),
+    ],
+)
+def test_a_wrong_value_is_told_with_its_variable_and_what_it_may_be(variable, value, told):
+    with pytest.raises(UsageError) as error:
+        read(**{variable: value})
+    assert f"{PREFIX}{variable} is {value!r}" in error.value.problem
+    assert told in error.value.cure
+
+
+def test_a_mistyped_variable_is_refused_and_the_known_ones_are_named():
+    """Passed over in silence, LATENT_ASSETS_DATE would render into the wrong folder."""
+    with pytest.raises(UsageError, match="LATENT_ASSETS_DATE is no setting") as error:
+        read(DATE="/elsewhere")
+    assert "LATENT_ASSETS_DATA" in error.value.cure
+
+
+def test_variables_of_others_are_left_alone():
+    assert Settings.from_environment({"LATENT": "x", "PATH": "/bin"}) == Settings()
+
+
+def test_models_and_precisions_are_those_that_the_engines_have():
+    assert set(MODELS) == set(MODEL_NAMES)
+    assert PRECISIONS == ENGINE_PRECISIONS

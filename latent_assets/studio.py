@@ -90,11 +90,7 @@ class Studio:
     @classmethod
     def open(cls, settings: Settings) -> Studio:
         """The studio of a deployment."""
-        source = registry.WeightsSource(
-            models_dir=settings.models_dir,
-            weights_dir=settings.weights_dir,
-            random_seed=settings.random_weights,
-        )
+        source = weights_source(settings)
         options = EngineOptions(settings.precision, settings.jit, settings.reference)
         return cls(
             settings=settings,
@@ -161,6 +157,15 @@ class Studio:
             return None
         start_up = self.timings.estimate(start_up_profile(spec.rendering)) or 0.0
         return round(start_up + frames * per_frame, 1)
+
+
+def weights_source(settings: Settings) -> registry.WeightsSource:
+    """Where the models of a deployment come from."""
+    return registry.WeightsSource(
+        models_dir=settings.models_dir,
+        weights_dir=settings.weights_dir,
+        random_seed=settings.random_weights,
+    )
 
 
 def timing_profile(rendering: Rendering) -> dict[str, Any]:

@@ -64,6 +64,13 @@ def read_prompt(name: str, source: WeightsSource, text: str) -> Prompt:
     return Prompt(text, len(ids), warnings)
 
 
+def files_to_download(name: str, source: WeightsSource) -> tuple[str, ...]:
+    """The weights that `load_engine` would download first; empty if all are at hand."""
+    if name == EMBEDDED or source.random_seed is not None:
+        return ()
+    return weights.files_to_download(_stable_diffusion(name), source.models_dir, source.weights_dir)
+
+
 def load_engine(
     name: str, source: WeightsSource, options: EngineOptions = DEFAULT_OPTIONS
 ) -> Engine:

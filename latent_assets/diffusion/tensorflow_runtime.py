@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import platform
+import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -38,12 +40,11 @@ def prepare_device() -> Device:
     One process uses one GPU: the first that `CUDA_VISIBLE_DEVICES` leaves visible. Several GPUs
     are several processes, each with its own value of that variable.
     """
-    # TensorFlow prints its build options on every start; errors still come through.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    import tensorflow as tf
+    with _without_start_up_notes():
+        import tensorflow as tf
 
+        gpus = tf.config.list_physical_devices("GPU")
     threads = tf.config.threading.get_intra_op_parallelism_threads() or len(_usable_cores())
-    gpus = tf.config.list_physical_devices("GPU")
     if not gpus:
         return Device("CPU", _cpu_name(), threads)
     if len(gpus) > 1:
@@ -55,6 +56,33 @@ def prepare_device() -> Device:
         logger.warning("GPU memory growth could not be set: %s", error)
     details = tf.config.experimental.get_device_details(gpus[0])
     return Device("GPU", details.get("device_name", gpus[0].name), threads)
+
+
+@contextmanager
+def _without_start_up_notes() -> Iterator[None]:
+    """Hold back what TensorFlow's libraries write to stderr while they start.
+
+    Build options and the search for drivers are no news to a person, and no variable silences
+    them all. If the start fails they are the evidence, and are shown.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    try:
+        sys.stderr.flush()
+        stderr = os.dup(2)
+    except (OSError, ValueError, AttributeError):  # no stderr at all, as in some services
+        yield
+        return
+    with tempfile.TemporaryFile() as notes:
+        os.dup2(notes.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            notes.seek(0)
+            os.write(stderr, notes.read())
+            raise
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
 
 
 def default_jit(device: Device) -> bool:

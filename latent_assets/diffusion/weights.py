@@ -63,6 +63,20 @@ def find_weights(
     return tuple(_find_published(file, models_dir / model.name, models_dir) for file in model.files)
 
 
+def files_to_download(
+    model: StableDiffusionModel, models_dir: Path, weights_dir: Path | None
+) -> tuple[str, ...]:
+    """Names of the files that `find_weights` would download first; nothing is read."""
+    if weights_dir is not None:
+        return ()
+    places = (models_dir / model.name, _keras_cache())
+    return tuple(
+        file.name
+        for file in model.files
+        if not any((place / file.name).is_file() for place in places)
+    )
+
+
 def _in_weights_dir(model: StableDiffusionModel, weights_dir: Path) -> tuple[Path, ...]:
     paths = tuple(weights_dir / file.name for file in model.files)
     missing = [path.name for path in paths if not path.is_file()]

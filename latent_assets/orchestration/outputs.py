@@ -59,12 +59,15 @@ def _animation(common: dict) -> dg.AssetsDefinition:
             spec.walk.frames, ping_pong=output.ping_pong, closed=is_closed(spec.walk)
         )
         played = _pictures(studio, [frames["keys"][place] for place in order])
+        once = _pictures(studio, frames["keys"])
         record = _record(studio, spec, frames)
         paths = [studio.output_path(spec.name, FORMATS[name].suffix) for name in output.formats]
         with told():
             for name, path in zip(output.formats, paths, strict=True):
                 if not stands(path, record):
-                    write_animation(played, path, format=name, fps=output.fps, provenance=record)
+                    # The page has a button for there and back: it needs each frame once.
+                    shown = once if name == "html" else played
+                    write_animation(shown, path, format=name, fps=output.fps, provenance=record)
             preview = memory.recall(
                 "animations",
                 [frames["digests"], order, output.fps],

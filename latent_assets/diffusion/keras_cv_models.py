@@ -8,6 +8,7 @@ encodings are the same bytes whatever the frames are rendered in.
 
 from __future__ import annotations
 
+import gc
 import logging
 import math
 from collections.abc import Callable, Iterator
@@ -85,6 +86,8 @@ def _build(model: StableDiffusionModel, precision: str) -> tuple[Any, Any, Any]:
 
 
 def _assemble(networks: tuple[Any, Any, Any], truncate: bool) -> LatentModels:
+    # Building leaves cycles that hold the initial values: as much again as the weights.
+    gc.collect()
     encoder, denoiser, decoder = networks
     return LatentModels(_prompt_encoder(encoder, truncate), denoiser, decoder, encoder)
 

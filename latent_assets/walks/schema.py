@@ -7,96 +7,36 @@ Their JSON Schema is exported to `data/walks/schema.json`, so that editors compl
 from __future__ import annotations
 
 import re
-import unicodedata
 from fractions import Fraction
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
-    PlainSerializer,
     StringConstraints,
     TypeAdapter,
-    WithJsonSchema,
     field_validator,
     model_validator,
 )
 
+from latent_assets.walks.fields import (
+    Ease,
+    Format,
+    GuidanceScale,
+    ModelName,
+    Position,
+    PromptText,
+    RequiredPrompt,
+    Sampler,
+    Seed,
+    Size,
+)
+
 MAX_FRAMES = 10_000
-MAX_PROMPT_CHARACTERS = 2_000
-MAX_SEED = 2**63 - 1
 NAME_PATTERN = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*")
 MAX_NAME_CHARACTERS = 100
-
-_FRACTION = re.compile(
-    r"[0-9]{1,20}/[0-9]{0,19}[1-9][0-9]{0,19}|-?[0-9]{1,20}(?:\.[0-9]{0,20})?(?:[eE]-?[0-9]{1,3})?"
-)
-"""No exponent of more digits: 1e-999999999 written out would fill the memory."""
-
-
-def _clean_prompt(text: str) -> str:
-    """Fold spacing and Unicode spelling, which mean nothing to a model; refuse what is no text."""
-    folded = " ".join(unicodedata.normalize("NFC", text).split())
-    if any(unicodedata.category(character) in {"Cc", "Cs"} for character in folded):
-        raise ValueError("holds control characters; remove them")
-    return folded
-
-
-def _not_blank(text: str) -> str:
-    if not text:
-        raise ValueError("is empty; write what the picture shows")
-    return text
-
-
-def _exact(value: object) -> Fraction:
-    """0.25, 1, "1/3" -> exact fraction, by the number's written form: 0.1 is 1/10."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str | Fraction):
-        raise ValueError("must be a number from 0 to 1, or a fraction such as 1/3")  # noqa: TRY004
-    text = str(value) if not isinstance(value, int) or abs(value) <= 1 else ""
-    exact = Fraction(text) if _FRACTION.fullmatch(text) else None
-    if exact is None or not 0 <= exact <= 1:
-        raise ValueError("must be a number from 0 to 1, or a fraction such as 1/3")
-    return exact
-
-
-PromptText = Annotated[
-    str, StringConstraints(max_length=MAX_PROMPT_CHARACTERS), AfterValidator(_clean_prompt)
-]
-RequiredPrompt = Annotated[PromptText, AfterValidator(_not_blank)]
-Position = Annotated[
-    Fraction,
-    BeforeValidator(_exact),
-    PlainSerializer(str, return_type=str),
-    WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, {"type": "string"}]}),
-]
-GuidanceScale = Annotated[float, Field(ge=0, le=50, allow_inf_nan=False)]
-Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
-MIN_SIDE, MAX_SIDE = 64, 2048
-
-
-def _size(value: object) -> object:
-    sides = value if isinstance(value, list) else [value, value]
-    if len(sides) != 2 or not all(  # noqa: PLR2004
-        isinstance(side, int) and MIN_SIDE <= side <= MAX_SIDE for side in sides
-    ):
-        raise ValueError(
-            f"must be a whole number of pixels from {MIN_SIDE} to {MAX_SIDE}, or [height, width]"
-        )
-    return value
-
-
-_Side = Annotated[int, Field(ge=MIN_SIDE, le=MAX_SIDE)]
-Size = Annotated[
-    _Side | Annotated[list[_Side], Field(min_length=2, max_length=2)], BeforeValidator(_size)
-]
-Ease = Literal["linear", "ease-in", "ease-out", "ease-in-out"]
-ModelName = Literal["embedded", "stable-diffusion-1", "stable-diffusion-2.1"]
-Sampler = Literal["ddim", "dpm++2m", "euler"]
-Format = Literal["gif", "webp", "mp4", "apng", "avif", "html"]
 
 
 class _Part(BaseModel):

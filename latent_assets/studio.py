@@ -13,7 +13,8 @@ from typing import Any
 from latent_assets.diffusion import registry
 from latent_assets.diffusion.protocol import Engine, EngineOptions, ModelInfo
 from latent_assets.diffusion.schedule import SAMPLER_VERSION
-from latent_assets.errors import InvalidWalkError, UsageError, WalkProblem
+from latent_assets.errors import InvalidWalkError, MediaError, UsageError, WalkProblem
+from latent_assets.media.animation import animated_format, checked_fps
 from latent_assets.settings import Settings
 from latent_assets.store import EncodingStore, FrameStore, Timings
 from latent_assets.walks.recipes import FrameRecipe, Rendering, recipes_of
@@ -111,6 +112,7 @@ class Studio:
     ) -> WalkSpec:
         """Settle what the walk file leaves open; `model` and `frames` replace what it says."""
         walk = _with_frames(name, walk, frames)
+        _check_output(name, walk)
         chosen = model or walk.model or self.settings.model
         info = self.describe_model(chosen)
         rendering = Rendering(
@@ -182,6 +184,17 @@ def timing_profile(rendering: Rendering) -> dict[str, Any]:
 def start_up_profile(rendering: Rendering) -> dict[str, Any]:
     """What the seconds before the first frame depend on."""
     return {"model": rendering.model, "size": list(rendering.size), "start_up": True}
+
+
+def _check_output(name: str, walk: Walk) -> None:
+    """What a format cannot play is said before anything is rendered, not after."""
+    for each in walk.output.formats:
+        try:
+            checked_fps(animated_format(each), walk.output.fps)
+        except MediaError as error:
+            raise InvalidWalkError(
+                [WalkProblem(name, "output.fps", f"{error.problem}. {error.cure}")]
+            ) from None
 
 
 def _with_frames(name: str, walk: Walk, frames: int | None) -> Walk:

@@ -18,6 +18,7 @@ from latent_assets.media import (
     write_animation,
     write_png,
 )
+from latent_assets.media.earlier import keep_earlier
 from latent_assets.media.metrics import measure
 from latent_assets.orchestration import show
 from latent_assets.orchestration.assets import CODE_VERSION, OWNERS
@@ -67,6 +68,7 @@ def _animation(common: dict) -> dg.AssetsDefinition:
                 if not stands(path, record):
                     # The page has a button for there and back: it needs each frame once.
                     shown = once if name == "html" else played
+                    keep_earlier(path, output.keep_earlier)
                     write_animation(shown, path, format=name, fps=output.fps, provenance=record)
             preview = memory.recall(
                 "animations",
@@ -102,6 +104,7 @@ def _grid(common: dict) -> dg.AssetsDefinition:
         record, path = _record(studio, spec, frames), studio.output_path(spec.name, ".png")
         with told():
             if not stands(path, record):
+                keep_earlier(path, spec.walk.output.keep_earlier)
                 write_png(picture_grid(pictures, columns), path, provenance=record)
             preview = memory.recall(
                 "grids",

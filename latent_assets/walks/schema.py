@@ -66,6 +66,8 @@ class Output(_Part):
     """Frames per second."""
     ping_pong: bool = False
     """There and back again, without repeating the first and the last frame."""
+    keep_earlier: Annotated[int, Field(ge=0, le=1_000)] = 0
+    """How many earlier versions of a file are kept when it is made anew."""
 
     @field_validator("formats")
     @classmethod

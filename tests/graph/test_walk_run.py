@@ -227,3 +227,17 @@ def test_a_black_frame_is_refused_and_the_others_are_kept(tmp_path, instance):
     assert not result.success
     assert "came out as no picture" in failures(result)[0]
     assert len(list(studio.frames.keys())) >= 3
+
+
+def test_earlier_versions_of_a_file_are_kept_as_asked(studio, instance):
+    for seed in (1, 2, 3):
+        write(studio, "w", frames=3, more=f"seed: {seed}\noutput: {{keep_earlier: 1}}")
+        assert run(studio, instance, "w").success
+    assert len(list((studio.settings.outputs_dir / "w" / "earlier").glob("w.*.gif"))) == 1
+
+
+def test_what_a_format_cannot_play_is_said_before_rendering(studio, instance):
+    write(studio, "w", more="output: {formats: [gif], fps: 60}")
+    (told,) = failures(run(studio, instance, "w"))
+    assert "output.fps: 60 fps is too fast for gif" in told
+    assert studio.counts.frames == 0

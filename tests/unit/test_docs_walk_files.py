@@ -21,7 +21,9 @@ ROW = re.compile(r"^\| `(\w+)` \| (.+?) \| (.+?) \| .+ \|$", re.MULTILINE)
 def rows(section: str) -> dict[str, tuple[str, str]]:
     """Field -> (values, default) of the table under a heading."""
     text = re.split(r"^#+ ", PAGE.split(f"\n### {section}\n")[1], flags=re.MULTILINE)[0]
-    return {name: (values, default) for name, values, default in ROW.findall(text)}
+    found = ROW.findall(text)
+    assert len({name for name, _, _ in found}) == len(found), f"a field twice under {section}"
+    return {name: (values, default) for name, values, default in found}
 
 
 def limits(schema: object) -> list[str]:

@@ -17,7 +17,7 @@ _MOVING = """
 output:
   formats: [gif]        # gif, webp, mp4, apng, avif, html
   fps: 12
-  ping_pong: {ping_pong}     # there and back again
+  ping_pong: {ping_pong}      # there and back again
 # schedule: {{cron: "0 2 * * *", timezone: Europe/Berlin}}   # off until switched on in the web UI
 """
 

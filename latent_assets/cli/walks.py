@@ -56,7 +56,8 @@ def validate(
         for problem in problems:
             err.print(str(problem), markup=False, style="red")
     else:
-        out.print(f"{len(checked)} walk files are in order")
+        count = len(checked)
+        out.print(f"{count} walk file{' is' if count == 1 else 's are'} in order")
     raise typer.Exit(2 if problems else 0)
 
 

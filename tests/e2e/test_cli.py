@@ -91,7 +91,7 @@ def write(data, name, text=BIRD):
 
 def test_validate_says_that_good_walks_are_good(cli, data):
     write(data, "bird")
-    assert cli("validate").out == "1 walk files are in order\n"
+    assert cli("validate").out == "1 walk file is in order\n"
     answer = cli("validate", "--json")
     assert (answer.code, answer.json) == (0, {"ok": True, "errors": []})
 

@@ -79,21 +79,24 @@ class Output(_Part):
 
 _CRON_RANGES = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
 """Minute, hour, day of month, month, day of week."""
+_LAST_DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+_CRON_HELP = 'must have five fields, as "0 2 * * *" for every night at two'
 _CRON_ITEM = re.compile(r"(?:\*|([0-9]{1,2})(?:-([0-9]{1,2}))?)(?:/([1-9][0-9]?))?")
 
 
-def _cron_field(text: str, bounds: tuple[int, int]) -> bool:
-    """Whether text is a list of numbers, ranges and steps within the bounds."""
+def _cron_values(text: str, bounds: tuple[int, int]) -> set[int]:
+    """The numbers that a list of numbers, ranges and steps means; none if it means nothing."""
+    values: set[int] = set()
     for item in text.split(","):
         match = _CRON_ITEM.fullmatch(item)
         if match is None:
-            return False
+            return set()
         first, last = int(match[1] or bounds[0]), int(match[2] or match[1] or bounds[1])
-        if not bounds[0] <= first <= last <= bounds[1]:
-            return False
-        if match[3] and (int(match[3]) > bounds[1] or (match[1] and not match[2])):
-            return False
-    return True
+        step = int(match[3] or 1)
+        if not bounds[0] <= first <= last <= bounds[1] or (match[3] and step > last - first + 1):
+            return set()
+        values.update(range(first, last + 1, step))
+    return values
 
 
 class Schedule(_Part):
@@ -108,8 +111,13 @@ class Schedule(_Part):
     @classmethod
     def _five_fields(cls, cron: str) -> str:
         fields = cron.split()
-        if len(fields) != len(_CRON_RANGES) or not all(map(_cron_field, fields, _CRON_RANGES)):
-            raise ValueError('must have five fields, as "0 2 * * *" for every night at two')
+        if len(fields) != len(_CRON_RANGES):
+            raise ValueError(_CRON_HELP)
+        values = list(map(_cron_values, fields, _CRON_RANGES))
+        if not all(values):
+            raise ValueError(_CRON_HELP)
+        if min(values[2]) > max(_LAST_DAYS[month - 1] for month in values[3]):
+            raise ValueError("names a day that its months do not have")
         return cron
 
     @field_validator("timezone")

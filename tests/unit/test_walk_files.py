@@ -375,7 +375,8 @@ def test_sensible_crons_are_taken(cron):
 @pytest.mark.parametrize(
     "cron",
     ["60 2 * * *", "0 24 * * *", "0 2 0 * *", "0 2 * 13 *", "0 2 * * 8", "5-1 2 * * *",
-     "0 2 * * * *", "0/0 2 * * *", "a 2 * * *", "1, 2 * * *", "0 2 * * 1-"],
+     "0 2 * * * *", "0/0 2 * * *", "a 2 * * *", "1, 2 * * *", "0 2 * * 1-",
+     "0 2 31 2 *", "0 2 30 2 1", "0 2 31 4,6 *", "0 2 * 2-11/11 *", "0 2/3 * * *"],
 )  # fmt: skip
 def test_a_cron_that_dagster_would_refuse_is_refused_in_its_own_file(cron):
     """Found only by Dagster it would keep the definitions, and so every walk, from loading."""

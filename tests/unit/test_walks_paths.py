@@ -104,6 +104,17 @@ def test_slerp_keeps_the_length_between_equals_and_runs_it_evenly_else(seed, t):
     np.testing.assert_allclose(np.linalg.norm(slerp(a, b, t), axis=-1), expected, rtol=1e-5)
 
 
+@pytest.mark.parametrize("angle", [0.02, 0.3, 1, 2, 3, 3.13])
+def test_slerp_keeps_to_the_sphere_between_near_and_far_directions(angle):
+    """Prompts that differ in one word are near: even there a straight line cuts the corner."""
+    a = np.array([[1, 0, 0]], np.float32)
+    b = np.array([[math.cos(angle), math.sin(angle), 0]], np.float32)
+    for t in (Fraction(1, 4), Fraction(1, 2), Fraction(7, 8)):
+        turned = slerp(a, b, t)
+        assert math.isclose(float(np.linalg.norm(turned)), 1, abs_tol=1e-6)
+        assert math.isclose(math.atan2(turned[0, 1], turned[0, 0]), t * angle, rel_tol=1e-4)
+
+
 @given(seeds)
 def test_noise_turns_as_one_vector_not_row_by_row(seed):
     a, b = pair(seed)

@@ -46,7 +46,8 @@ def slerp(a: FloatArray, b: FloatArray, t: Fraction, *, axes: int | None = -1) -
     """
     if t in (0, 1):
         return b if t else a
-    x, y, s = a.astype(np.float64), b.astype(np.float64), float(t)
+    x, y = a.astype(np.float64), b.astype(np.float64)
+    r, s = float(1 - t), float(t)  # each rounded once, so that backwards gives the same bytes
     length_x = np.sqrt(np.sum(x * x, axis=axes, keepdims=True))
     length_y = np.sqrt(np.sum(y * y, axis=axes, keepdims=True))
     lengths = length_x * length_y
@@ -57,9 +58,9 @@ def slerp(a: FloatArray, b: FloatArray, t: Fraction, *, axes: int | None = -1) -
     angle = np.where(curved, np.arccos(cosine), 1.0)
     unit_x = x / np.where(length_x > 0, length_x, 1.0)
     unit_y = y / np.where(length_y > 0, length_y, 1.0)
-    direction = (np.sin((1 - s) * angle) * unit_x + np.sin(s * angle) * unit_y) / np.sin(angle)
-    on_arc = direction * ((1 - s) * length_x + s * length_y)
-    return np.where(curved, on_arc, (1 - s) * x + s * y).astype(np.float32)
+    direction = (np.sin(r * angle) * unit_x + np.sin(s * angle) * unit_y) / np.sin(angle)
+    on_arc = direction * (r * length_x + s * length_y)
+    return np.where(curved, on_arc, r * x + s * y).astype(np.float32)
 
 
 def bilinear_weights(u: Fraction, v: Fraction) -> tuple[Fraction, ...]:

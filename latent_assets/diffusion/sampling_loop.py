@@ -152,19 +152,14 @@ def build_stepwise_loop(
 ) -> Callable[..., Tensor]:
     """The same function of the same arguments, with the loop in Python around one step's graph.
 
-    TensorFlow optimises the body of a loop otherwise than a graph on its own, which moves the
-    last bits (1e-5 of the largest latent); a step on its own has the bits of KerasCV's calls.
+    TensorFlow optimises the body of a loop otherwise than a graph on its own, and from 256 px on
+    a graph with an open batch size otherwise than one with a fixed size; either moves the last
+    bits (1e-5 of the largest latent). A graph per step and batch size has the bits of KerasCV's.
     """
     import tensorflow as tf
 
-    conditions = (_spec(None, *context_shape), _spec(None, *context_shape), _spec(None))
-    latents = _spec(None, *latent_shape)
-    step = tf.function(
-        _stepper(predict),
-        input_signature=[latents, latents, conditions, _spec(TIME_WIDTH), _spec(COEFFICIENTS)],
-        jit_compile=jit_compile,
-        autograph=False,
-    )
+    del latent_shape, context_shape  # traced for each shape that comes
+    step = tf.function(_stepper(predict), jit_compile=jit_compile, autograph=False)
 
     def loop(
         noise: Tensor,

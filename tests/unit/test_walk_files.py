@@ -352,6 +352,21 @@ def test_a_mistake_is_told_at_its_field_and_line_with_its_cure(text, field, line
     assert problems[0].file == "f.yaml"
 
 
+@pytest.mark.parametrize(
+    ("trap", "message"),
+    [("many keys", "too many values"), ("control key", "plain words"), ("own tag", "tags")],
+)
+def test_a_trap_is_called_by_its_name(trap, message):
+    assert message in problems_of(TRAPS[trap])[0].message
+
+
+@pytest.mark.parametrize("name", ["bom", "windows lines", "old mac lines"])
+def test_files_of_other_systems_are_walks_too(tmp_path, name):
+    path = tmp_path / "walk.yaml"
+    path.write_bytes(BYTES[name])
+    assert load_walk(path).frames == 5
+
+
 def test_a_flood_of_mistakes_is_cut_and_the_rest_counted():
     problems = problems_of(TRAPS["many wrong"])
     assert len(problems) == MAX_PROBLEMS + 1

@@ -64,7 +64,7 @@ class Settings:
         seed, jit = get("RANDOM_WEIGHTS"), get("JIT")
         return cls(
             data=folder("DATA") or default.data,
-            store=get("STORE"),
+            store=_store(get("STORE")),
             outputs=folder("OUTPUTS"),
             model=_choice("MODEL", get("MODEL") or default.model, MODELS),
             weights_dir=folder("WEIGHTS_DIR"),
@@ -100,6 +100,11 @@ class Settings:
         """The models: of this data folder, or else those that the project ships."""
         own = self.data / "models"
         return own if (own / "embedded").is_dir() else PROJECT_ROOT / "data" / "models"
+
+
+def _store(value: str) -> str:
+    """A URL as it is, a folder made absolute: it must not depend on where a process is started."""
+    return value if not value or "://" in value else str(Path(value).expanduser().absolute())
 
 
 def _choice(name: str, value: str, allowed: tuple[str, ...]) -> str:

@@ -218,7 +218,8 @@ def _with_frames(name: str, walk: Walk, frames: int | None) -> Walk:
     try:
         return WALK_ADAPTER.validate_python({**document, length: frames})
     except ValueError:
-        raise UsageError(f"the walk {name} cannot have {frames} frames", "2 to 10000.") from None
+        bounds = "Its side is 2 to 64." if walk.kind == "grid" else "It may have 2 to 10000."
+        raise UsageError(f"the walk {name} cannot have that many frames", bounds) from None
 
 
 def _size(name: str, info: ModelInfo, walk: Walk, *, ignore: bool) -> tuple[int, int]:

@@ -13,7 +13,7 @@ import dagster as dg
 from fakes import fake_studio
 
 from latent_assets.orchestration.build import build_defs
-from latent_assets.orchestration.instance import open_instance, sign_of_life
+from latent_assets.orchestration.instance import open_instance
 from latent_assets.settings import Settings
 
 
@@ -29,8 +29,6 @@ def make_job() -> dg.JobDefinition:
 
 if __name__ == "__main__":
     settings = Settings.from_environment()
-    with open_instance(settings) as instance, sign_of_life(settings.dagster_home) as alive:
-        result = make_job().execute_in_process(
-            instance=instance, partition_key=sys.argv[1], tags=alive
-        )
+    with open_instance(settings) as instance:
+        result = make_job().execute_in_process(instance=instance, partition_key=sys.argv[1])
     sys.exit(0 if result.success else 1)

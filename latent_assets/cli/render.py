@@ -101,14 +101,11 @@ def _run(
     """Run the assets of the walk; returns the finished files and how many frames were rendered."""
     from latent_assets.orchestration.automation import RETRY_WHOLE_RUNS
     from latent_assets.orchestration.build import build_defs
-    from latent_assets.orchestration.instance import open_instance, sign_of_life
+    from latent_assets.orchestration.instance import open_instance
 
     defs = build_defs(studio, extra_walks=library.extra, on_frames=on_frames)
     overrides = {k: v for k, v in {"model": model, "frames": frames}.items() if v is not None}
-    with (
-        open_instance(studio.settings) as instance,
-        sign_of_life(studio.settings.dagster_home) as alive,
-    ):
+    with open_instance(studio.settings) as instance:
         result = defs.resolve_job_def("render_walk").execute_in_process(
             run_config={
                 "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
@@ -116,7 +113,7 @@ def _run(
             },
             instance=instance,
             partition_key=spec.name,
-            tags={**RETRY_WHOLE_RUNS, **alive},
+            tags=RETRY_WHOLE_RUNS,
             raise_on_error=False,
         )
         if not result.success:

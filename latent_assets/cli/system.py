@@ -35,9 +35,11 @@ def ui(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 3000,
 ) -> None:
     """Open the web UI: Dagster with this project's assets, schedules and sensors."""
-    from latent_assets.orchestration.instance import prepare_home
+    from latent_assets.orchestration.instance import open_instance
 
-    prepare_home(open_studio().settings)
+    settings = open_studio().settings
+    with open_instance(settings):  # ends the runs that were killed, and sets DAGSTER_HOME
+        os.environ["LATENT_ASSETS_DATA"] = str(settings.data)
     if host not in {"127.0.0.1", "localhost", "::1"}:
         err.print(
             "[yellow]warning:[/] the web UI has no password: whoever reaches it can run walks."
@@ -46,7 +48,6 @@ def ui(
     err.print(f"Opening http://{host}:{port} (Ctrl-C ends it)")
     command = [sys.executable, "-m", "dagster", "dev", "-h", host, "-p", str(port)]
     workspace = PROJECT_ROOT / "workspace.yaml"
-    os.chdir(PROJECT_ROOT)
     os.execv(sys.executable, [*command, "-w", str(workspace)])  # noqa: S606 - our own command
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -12,7 +13,7 @@ FOLDER = "earlier"
 
 
 def keep_earlier(path: Path, keep: int) -> None:
-    """Move the file at `path` to `earlier/`, and leave there no more than the `keep` newest.
+    """Copy the file at `path` to `earlier/`, and leave there no more than the `keep` newest.
 
     keep: how many earlier versions are kept; 0 keeps none, and touches nothing. Versions are
     named after the time (UTC) when they were written. Raises MediaError.
@@ -24,7 +25,7 @@ def keep_earlier(path: Path, keep: int) -> None:
         if path.exists():
             folder.mkdir(exist_ok=True)
             written = datetime.fromtimestamp(path.stat().st_mtime, timezone.utc)
-            path.rename(folder / f"{path.stem}.{written:%Y%m%dT%H%M%S.%f}{path.suffix}")
+            shutil.copy2(path, folder / f"{path.stem}.{written:%Y%m%dT%H%M%S.%f}{path.suffix}")
         for old in earlier_versions(path)[keep:]:
             old.unlink(missing_ok=True)
     except OSError as error:

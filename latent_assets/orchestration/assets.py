@@ -8,6 +8,7 @@ from pydantic import Field
 
 from latent_assets.orchestration import show
 from latent_assets.orchestration.failures import told
+from latent_assets.orchestration.instance import bury_dead_runs
 from latent_assets.rendering import encode_prompts
 from latent_assets.studio import Studio, WalkSpec
 from latent_assets.walks.library import WalkLibrary
@@ -49,6 +50,9 @@ def spec_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefinition
         library: dg.ResourceParam[WalkLibrary],
     ) -> dg.Output[dict]:
         name = context.partition_key
+        # Before any step of this run waits for the GPU: nobody dead must stand in the queue.
+        for run_id in bury_dead_runs(context.instance, studio.settings.dagster_home):
+            context.log.warning("run %s was killed; its place is free again", run_id)
         with told():
             walk = library.load(name)
             spec = studio.specify(name, walk, model=config.model, frames=config.frames)

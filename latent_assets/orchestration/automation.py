@@ -106,11 +106,16 @@ def schedules(walks: dict[str, Walk], job: UnresolvedAssetJobDefinition) -> list
     return [_schedule(name, walk, job) for name, walk in walks.items() if walk.schedule is not None]
 
 
+def schedule_name(walk: str) -> str:
+    """The schedule's name, which Dagster wants without dashes: different for different walks."""
+    return "walk_" + walk.replace("_", "__").replace("-", "_")
+
+
 def _schedule(name: str, walk: Walk, job: UnresolvedAssetJobDefinition) -> dg.ScheduleDefinition:
     assert walk.schedule is not None
 
     @dg.schedule(
-        name=f"render_{name.replace('-', '_')}",
+        name=schedule_name(name),
         job=job,
         cron_schedule=walk.schedule.cron,
         execution_timezone=walk.schedule.timezone,

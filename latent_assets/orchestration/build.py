@@ -1,6 +1,6 @@
 """The asset graph over a studio: everything that Dagster is to know, put together."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import dagster as dg
@@ -15,6 +15,7 @@ from latent_assets.orchestration.automation import (
 )
 from latent_assets.orchestration.checks import frame_checks
 from latent_assets.orchestration.frames import frames_asset
+from latent_assets.orchestration.instance import sign_of_life
 from latent_assets.orchestration.io import NativeIOManager
 from latent_assets.orchestration.memory import Memory
 from latent_assets.orchestration.outputs import output_assets
@@ -58,7 +59,7 @@ def build_defs(
             ),
         ],
         resources={
-            "studio": studio,
+            "studio": _living(studio),
             "library": library,
             "on_frames": on_frames,
             "memory": Memory(storage / "memory"),
@@ -67,3 +68,14 @@ def build_defs(
         # One process per run: the model is loaded once, not once per chunk.
         executor=dg.in_process_executor,
     )
+
+
+def _living(studio: Studio) -> dg.ResourceDefinition:
+    """The studio; while a run uses it, the run's process is known to be alive."""
+
+    @dg.resource(description="Models and stores, opened from the settings.")
+    def studio_of_run(context: dg.InitResourceContext) -> Iterator[Studio]:
+        with sign_of_life(studio.settings.dagster_home, context.run_id or "no-run"):
+            yield studio
+
+    return studio_of_run

@@ -1,14 +1,13 @@
 """The Dagster instance of a data folder: its runs, events and schedules.
 
-A run of the command line that is killed cannot say so, and its place in the pool `gpu` would be
-held for ever. So each holds a lock on a file while it lives; the next one that opens the
-instance finds the locks that nobody holds, ends those runs and frees their places.
+A run that is killed cannot say so, and its place in the pool `gpu` would be held for ever. So
+each run holds a lock on a file while its process lives; the next one finds the locks that nobody
+holds, ends those runs and frees their places.
 """
 
 import contextlib
 import fcntl
 import os
-import secrets
 import shutil
 import time
 from collections.abc import Iterator
@@ -20,8 +19,8 @@ from latent_assets.errors import UsageError
 from latent_assets.settings import PROJECT_ROOT, Settings
 
 TEMPLATE = PROJECT_ROOT / "data" / "dagster" / "dagster.yaml"
-ALIVE_TAG = "latent-assets/alive"
-UNFINISHED = [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTED]
+ALIVE = "alive"
+"""Folder of the locks, in DAGSTER_HOME."""
 _ATTEMPTS = 5
 
 
@@ -52,15 +51,15 @@ def open_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
 
 
 @contextlib.contextmanager
-def sign_of_life(home: Path) -> Iterator[dict[str, str]]:
-    """Tags for a run of this process, true for as long as the process lives."""
-    folder = home / "alive"
-    folder.mkdir(exist_ok=True)
-    path = folder / f"{os.getpid()}-{secrets.token_hex(6)}"
+def sign_of_life(home: Path, run_id: str) -> Iterator[None]:
+    """A lock that is held for as long as the process of a run lives."""
+    folder = home / ALIVE
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / run_id
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         try:
-            yield {ALIVE_TAG: path.name}
+            yield
         finally:
             path.unlink(missing_ok=True)
 
@@ -68,9 +67,8 @@ def sign_of_life(home: Path) -> Iterator[dict[str, str]]:
 def bury_dead_runs(instance: dg.DagsterInstance, home: Path) -> list[str]:
     """End the runs whose process was killed, and free their places in the pools."""
     buried = []
-    for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)):
-        name = run.tags.get(ALIVE_TAG)
-        if name is None or _is_held(home / "alive" / name):
+    for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):
+        if not _is_abandoned(home / ALIVE / run.run_id):
             continue
         instance.report_run_failed(
             run, "The process of this run was killed. The frames that it finished are kept."
@@ -80,16 +78,15 @@ def bury_dead_runs(instance: dg.DagsterInstance, home: Path) -> list[str]:
     return buried
 
 
-def _is_held(path: Path) -> bool:
+def _is_abandoned(path: Path) -> bool:
+    """Whether there is such a lock and nobody holds it. Without a lock, nothing is known."""
     try:
         with path.open() as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except FileNotFoundError:
+    except (FileNotFoundError, BlockingIOError):
         return False
-    except BlockingIOError:
-        return True
     path.unlink(missing_ok=True)
-    return False
+    return True
 
 
 def _open() -> dg.DagsterInstance:

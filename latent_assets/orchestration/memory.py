@@ -4,13 +4,12 @@ A second run of an unchanged walk must cost next to nothing, and frames that hav
 digests have the same previews.
 """
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from latent_assets.errors import MediaError
-from latent_assets.media import inspect_file
 from latent_assets.store.atomic import replacing
 from latent_assets.walks.recipes import digest_of
 
@@ -35,15 +34,21 @@ class Memory:
             temporary.write_text(json.dumps(made), encoding="utf-8")
         return made
 
+    def write_once(self, path: Path, source: object, write: Callable[[], Any]) -> None:
+        """Write a finished file, unless it stands there whole, as it was made from this source.
 
-def stands(path: Path, record: dict | None) -> bool:
-    """Whether a finished file is there already, made from these very frames and settings.
+        `source` is plain JSON and determines the file; a file that was altered is made again.
+        """
+        note = self.folder / "files" / f"{digest_of([str(path), source])}.json"
+        try:
+            if json.loads(note.read_text(encoding="utf-8")) == _sha256(path):
+                return
+        except (OSError, ValueError):
+            pass
+        write()
+        with replacing(note) as temporary:
+            temporary.write_text(json.dumps(_sha256(path)), encoding="utf-8")
 
-    A file without a record of its origin cannot tell, so it is made again.
-    """
-    if record is None or not path.exists():
-        return False
-    try:
-        return inspect_file(path).as_dict() == json.loads(json.dumps(record))
-    except MediaError:
-        return False
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,6 +1,7 @@
 """From frames to files: the animation, the grid, and the report on how smooth the walk is."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import dagster as dg
@@ -23,7 +24,7 @@ from latent_assets.media.metrics import measure
 from latent_assets.orchestration import show
 from latent_assets.orchestration.assets import CODE_VERSION, OWNERS
 from latent_assets.orchestration.failures import told
-from latent_assets.orchestration.memory import Memory, stands
+from latent_assets.orchestration.memory import Memory
 from latent_assets.studio import Studio, WalkSpec
 from latent_assets.walks.recipes import digest_of
 from latent_assets.walks.route import is_closed, route
@@ -61,21 +62,20 @@ def _animation(common: dict) -> dg.AssetsDefinition:
         )
         played = _pictures(studio, [frames["keys"][place] for place in order])
         once = _pictures(studio, frames["keys"])
-        record = _record(studio, spec, frames)
         paths = [studio.output_path(spec.name, FORMATS[name].suffix) for name in output.formats]
         with told():
             for name, path in zip(output.formats, paths, strict=True):
-                if not stands(path, record):
-                    # The page has a button for there and back: it needs each frame once.
-                    shown = once if name == "html" else played
-                    keep_earlier(path, output.keep_earlier)
-                    write_animation(shown, path, format=name, fps=output.fps, provenance=record)
+                # The page has a button for there and back: it needs each frame once.
+                shown = once if name == "html" else played
+                write = partial(write_animation, shown, path, format=name, fps=output.fps)
+                _publish(studio, memory, spec, frames, path, write)
             preview = memory.recall(
                 "animations",
                 [frames["digests"], order, output.fps],
                 lambda: thumbnail_gif(played, fps=output.fps),
             )
         return _files(
+            spec,
             paths,
             frames,
             {
@@ -101,11 +101,10 @@ def _grid(common: dict) -> dg.AssetsDefinition:
         if spec.walk.kind != "grid":
             return _does_not_apply(f"a walk of the kind {spec.walk.kind} is no grid")
         pictures, columns = _pictures(studio, frames["keys"]), spec.walk.grid_size
-        record, path = _record(studio, spec, frames), studio.output_path(spec.name, ".png")
+        path = studio.output_path(spec.name, ".png")
         with told():
-            if not stands(path, record):
-                keep_earlier(path, spec.walk.output.keep_earlier)
-                write_png(picture_grid(pictures, columns), path, provenance=record)
+            write = _write_still(path, lambda: picture_grid(pictures, columns))
+            _publish(studio, memory, spec, frames, path, write)
             preview = memory.recall(
                 "grids",
                 [frames["digests"], columns],
@@ -113,7 +112,7 @@ def _grid(common: dict) -> dg.AssetsDefinition:
             )
         height, width = (side * columns for side in spec.rendering.size)
         shown = {"grid": show.picture(preview, spec.name), "size (px)": f"{width} x {height}"}
-        return _files([path], frames, shown)
+        return _files(spec, [path], frames, shown)
 
     return grid
 
@@ -132,10 +131,10 @@ def _report(common: dict) -> dg.AssetsDefinition:
     ) -> dg.Output[dict]:
         spec = WalkSpec.from_json(walk_spec)
         pictures = _pictures(studio, frames["keys"])
-        record, path = _record(studio, spec, frames), studio.output_path(spec.name, "-sheet.png")
+        path = studio.output_path(spec.name, "-sheet.png")
         with told():
-            if not stands(path, record):
-                write_png(contact_sheet(pictures), path, provenance=record)
+            write = _write_still(path, lambda: contact_sheet(pictures))
+            _publish(studio, memory, spec, frames, path, write)
             preview = memory.recall(
                 "sheets",
                 frames["digests"],
@@ -152,7 +151,7 @@ def _report(common: dict) -> dg.AssetsDefinition:
         }
         if rms["seam_ratio"] is not None:
             shown["seam ratio"] = rms["seam_ratio"]
-        return _files([path], frames, shown, extra={"measured": figures})
+        return _files(spec, [path], frames, shown, extra={"measured": figures})
 
     return report
 
@@ -175,6 +174,30 @@ def _pictures(studio: Studio, keys: list[str]) -> Frames:
     return read
 
 
+def _write_still(path: Path, picture: Callable[[], np.ndarray]) -> Callable[..., object]:
+    """A writer that draws the picture only when it is called."""
+    return lambda *, provenance: write_png(picture(), path, provenance=provenance)
+
+
+def _publish(
+    studio: Studio,
+    memory: Memory,
+    spec: WalkSpec,
+    frames: dict,
+    path: Path,
+    write: Callable[..., object],
+) -> None:
+    """Make the file, unless it stands as these frames and settings give it."""
+    output = spec.walk.output
+    record = _record(studio, spec, frames)
+
+    def make() -> None:
+        keep_earlier(path, output.keep_earlier)
+        write(provenance=record)
+
+    memory.write_once(path, [record, frames["digests"], output.model_dump(mode="json")], make)
+
+
 def _record(studio: Studio, spec: WalkSpec, frames: dict) -> dict | None:
     if not studio.settings.metadata:
         return None
@@ -188,7 +211,7 @@ def _record(studio: Studio, spec: WalkSpec, frames: dict) -> dict | None:
 
 
 def _files(
-    paths: list[Path], frames: dict, metadata: dict, extra: dict | None = None
+    spec: WalkSpec, paths: list[Path], frames: dict, metadata: dict, extra: dict | None = None
 ) -> dg.Output[dict]:
     sizes = {path.name: f"{path.stat().st_size / 1024:.0f} KiB" for path in paths}
     document = {"paths": [str(path) for path in paths], **(extra or {})}
@@ -199,7 +222,9 @@ def _files(
             "files": dg.MetadataValue.json(sizes),
             "path": dg.MetadataValue.path(str(paths[0])),
         },
-        data_version=dg.DataVersion(digest_of([frames["digests"], sorted(sizes)])[:16]),
+        data_version=dg.DataVersion(
+            digest_of([frames["digests"], spec.walk.output.model_dump(mode="json")])[:16]
+        ),
     )
 
 

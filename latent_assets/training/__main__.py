@@ -81,6 +81,7 @@ def _run(
     if options.init is not None:
         read_weights(options.init)  # for its check of the digest
         init = options.init / WEIGHTS_FILE
+        exporting.note_earlier_samples(options.work / step, step, options.init)
     return Run(
         options.work / step,
         options.work / "data",

@@ -23,6 +23,8 @@ from latent_assets.training.weight_files import load_tensors
 from latent_assets.training.wordlist import vocabulary_document, words_directory
 
 NETWORKS = ("autoencoder", "denoiser")
+SAMPLES, EARLIER_SAMPLES = "samples", "samples_of_earlier_runs"
+EARLIER_FILE = "earlier-samples.json"
 CHECK_FILE = "check.npz"
 LICENCE = "Apache-2.0"
 NOTICE = (
@@ -64,15 +66,28 @@ def export_work(work: Path, model: Path) -> str:
 
 
 def training_figures(work: Path, model: Path) -> dict[str, Any]:
-    """How much was trained: samples by network, with those of earlier runs."""
-    before = read_model_card(model).get("training", {}).get("samples", {})
-    figures = {}
+    """Samples trained, by network: in this run, and before it by the weights it started from.
+
+    A network that was not trained in `work` keeps what the exported model says of it.
+    """
+    known = read_model_card(model).get("training", {})
+    figures = {key: dict(known.get(key, {})) for key in (SAMPLES, EARLIER_SAMPLES)}
     for network in NETWORKS:
-        checkpoint = work / network / "checkpoint.npz"
+        checkpoint, earlier = work / network / "checkpoint.npz", work / network / EARLIER_FILE
         if checkpoint.is_file():
             with np.load(checkpoint) as arrays:
-                figures[network] = int(arrays["samples"])
-    return {"samples": figures, "samples_of_earlier_runs": before}
+                figures[SAMPLES][network] = int(arrays["samples"])
+            before = json.loads(earlier.read_text()) if earlier.is_file() else 0
+            figures[EARLIER_SAMPLES][network] = before
+    return figures
+
+
+def note_earlier_samples(folder: Path, network: str, model: Path) -> None:
+    """Note in a run's folder how many samples the weights that it starts from have seen."""
+    known = read_model_card(model).get("training", {})
+    seen = [known.get(key, {}).get(network, 0) for key in (SAMPLES, EARLIER_SAMPLES)]
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / EARLIER_FILE).write_text(json.dumps(sum(seen)))
 
 
 def check_inputs() -> tuple[np.ndarray, np.ndarray, np.ndarray]:

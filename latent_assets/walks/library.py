@@ -55,6 +55,9 @@ class WalkLibrary:
         wrong = [walk for walk in self._read().values() if isinstance(walk, InvalidWalkError)]
         found = [problem for error in wrong for problem in error.problems]
         for path in walk_files(self.folder):
+            if self.paths().get(path.stem, path) != path:
+                other = self.paths()[path.stem].name
+                found.append(WalkProblem(str(path), "file name", f"is the same walk as {other}"))
             try:
                 check_name(path.stem)
             except UsageError as error:

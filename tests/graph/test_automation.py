@@ -145,3 +145,11 @@ def test_a_schedule_in_the_walk_file_becomes_a_schedule_that_is_off(studio, inst
     (request,) = schedule.evaluate_tick(context).run_requests
     assert request.partition_key == "one"
     assert request.tags["dagster/retry_strategy"] == "ALL_STEPS"
+
+
+def test_walks_whose_names_differ_by_a_dash_have_schedules_of_their_own(studio):
+    for name in ("a-b", "a_b", "changed-walks"):
+        write(studio, name, 'schedule: {cron: "0 2 * * *"}')
+    defs = build_defs(studio)
+    dg.Definitions.validate_loadable(defs)
+    assert len({schedule.name for schedule in defs.schedules}) == 3

@@ -241,3 +241,15 @@ def test_what_a_format_cannot_play_is_said_before_rendering(studio, instance):
     (told,) = failures(run(studio, instance, "w"))
     assert "output.fps: 60 fps is too fast for gif" in told
     assert studio.counts.frames == 0
+
+
+def test_a_finished_file_that_was_cut_is_made_again(studio, instance):
+    write(studio, "w")
+    run(studio, instance, "w")
+    gif = studio.output_path("w", ".gif")
+    whole = gif.read_bytes()
+    gif.write_bytes(whole[: len(whole) // 2])
+    studio.counts.reset()
+    assert run(studio, instance, "w").success
+    assert gif.read_bytes() == whole
+    assert studio.counts.frames == 0

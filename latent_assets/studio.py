@@ -119,7 +119,12 @@ class Studio:
             model=chosen,
             weights=info.weights_digest,
             # A walk made for one model also renders with another, at that model's own size.
-            size=_size(name, info, walk, ignore=model is not None and model != walk.model),
+            size=_size(
+                name,
+                info,
+                walk,
+                ignore=model is not None and model != (walk.model or self.settings.model),
+            ),
             precision=self.settings.precision,
             sampler=walk.sampler,
             sampler_version=SAMPLER_VERSION,

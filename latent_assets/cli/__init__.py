@@ -20,6 +20,3 @@ def main() -> None:
     except LatentAssetsError as error:
         print(f"latent-assets: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        print("latent-assets: interrupted; all frames done so far are kept", file=sys.stderr)
-        sys.exit(130)

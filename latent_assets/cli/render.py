@@ -1,6 +1,8 @@
 """The command `render`: the same assets as in the web UI, run in this process."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -70,7 +72,12 @@ def render(
             counts["rendered"] += count if rendered else 0
             progress.update(bar, advance=count, rendered=counts["rendered"])
 
-        paths, rendered = _run(studio, library, spec, on_frames, model, frames)
+        try:
+            paths, rendered = _run(studio, library, spec, on_frames, model, frames)
+        except KeyboardInterrupt:
+            progress.stop()
+            err.print("Interrupted. Finished frames are kept: render again to go on.")
+            raise typer.Exit(130) from None
     result = {
         "walk": spec.name,
         "frames": plan.frames,
@@ -87,7 +94,7 @@ def render(
         f" {plan.frames - rendered} reused, {duration(result['seconds'])}"
     )
     for path in paths:
-        out.print(f"  {path}")
+        out.print(f"  {path}", markup=False)
 
 
 def _run(
@@ -105,7 +112,7 @@ def _run(
 
     defs = build_defs(studio, extra_walks=library.extra, on_frames=on_frames)
     overrides = {k: v for k, v in {"model": model, "frames": frames}.items() if v is not None}
-    with open_instance(studio.settings) as instance:
+    with open_instance(studio.settings) as instance, _interrupts_in_words():
         result = defs.resolve_job_def("render_walk").execute_in_process(
             run_config={
                 "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
@@ -123,10 +130,23 @@ def _run(
     return [path for paths in made for path in paths], rendered
 
 
+@contextmanager
+def _interrupts_in_words() -> Iterator[None]:
+    """Ctrl-C reaches us as Dagster's error; it is no failure to be traced."""
+    from dagster import DagsterExecutionInterruptedError
+
+    try:
+        yield
+    except DagsterExecutionInterruptedError:
+        raise KeyboardInterrupt from None
+
+
 def _why(result: Any) -> str:
     """The first failure of a run, in its own words."""
     for event in result.all_events:
         if event.is_step_failure:
+            if "DagsterExecutionInterruptedError" in str(event.step_failure_data.error):
+                raise KeyboardInterrupt
             data = event.step_failure_data
             told = data.user_failure_data
             if told is not None and told.description:

@@ -172,8 +172,12 @@ class TensorFlowEngine:
         def in_float32(*arguments: Any) -> Any:
             return tf.cast(function(*arguments), tf.float32)
 
+        # An open batch size saves traces, a fixed one has the last bits of KerasCV's calls.
         return tf.function(
-            in_float32, jit_compile=self.jit_compile, reduce_retracing=True, autograph=False
+            in_float32,
+            jit_compile=self.jit_compile,
+            reduce_retracing=not self.options.reference,
+            autograph=False,
         )
 
     def _function(

@@ -45,8 +45,8 @@ def test_pipeline_from_drawings_to_a_model_that_loads(tmp_path):
     assert after.keys() == before.keys()
     kernel = "denoiser/down1.conv1/kernel"
     assert not np.array_equal(after[kernel], before[kernel])
-    samples = json.loads((model / "model.json").read_text())["training"]["samples"]
-    assert samples == {"autoencoder": 12, "denoiser": 6}
+    trained = json.loads((model / "model.json").read_text())["training"]
+    assert trained["samples"] == {"autoencoder": 12, "denoiser": 6}
 
     log = step(work, model, "evaluate", "--quick", "--classifier-minutes", "0.05")
     figures = json.loads(log[log.index("\n{") :])

@@ -72,7 +72,7 @@ icon: emoji, sticker, symbol, clipart
 flat: vector, minimalist
 meadow: holland, countryside, garden, park, grassland, prairie, pasture, farm
 grass: lawn
-beach: coast, shore, seashore, island, lake
+beach: by the sea, beside the sea, coast, shore, seashore, island, lake
 ocean: sea, seabed, reef, coral reef, aquarium, river
 night: space, outer space, stars, moonlight, galaxy background, universe, dark, nighttime
 sunset: sunrise, dawn, twilight

@@ -44,22 +44,10 @@ NEUTRAL_PREFIXES = ("a ", "", "a picture of a ", "a photo of a ")
 
 TINTS = ("red", "yellow", "green", "blue", "purple", "pink", "black")
 TINTED = frozenset(
-    (
-        "car",
-        "house",
-        "balloon",
-        "butterfly",
-        "rose",
-        "tulip",
-        "heart",
-        "star",
-        "guitar",
-        "cat",
-        "apple",
-        "fish",
-        "bus",
-        "mushroom",
-    )
+    {
+        *("car", "house", "balloon", "butterfly", "rose", "tulip", "heart"),
+        *("star", "guitar", "cat", "apple", "fish", "bus", "mushroom"),
+    }
 )
 """Concepts that are also taught in other colours than their own."""
 

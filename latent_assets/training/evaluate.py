@@ -109,9 +109,11 @@ class Studio:
 
 def with_background(name: str, background: str) -> str:
     """A plain prompt for a thing and its background."""
+    article = "an" if name[0] in "aeiou" else "a"
     if background in SCENES:
-        return f"a {name} {SCENES[background][0]}"
-    return f"a {name} on a {background} background"
+        return f"{article} {name} {SCENES[background][0]}"
+    colour = f"an {background}" if background == "orange" else f"a {background}"
+    return f"{article} {name} on {colour} background"
 
 
 def run(work: Path, model: Path, classifier_minutes: float, extent: Extent = FULL) -> Figures:
@@ -195,8 +197,15 @@ def _held_out(studio: Studio, network: Any, folder: Path, extent: Extent) -> Fig
     prompts = [with_background(name, background) for name, background in pairs]
     pictures = studio.draw(prompts, [2000 + number for number in range(len(prompts))])
     concepts = [NAMES.index(name) for name, _ in pairs]
-    write_sheet(folder / "held-out.png", list(pictures), 12, prompts)
+    write_sheet(
+        folder / "held-out.png", list(pictures), 12, _firsts(prompts, extent.held_out_seeds)
+    )
     return {"held_out_pairs": _accuracy(network, pictures, concepts, [b for _, b in pairs])}
+
+
+def _firsts(captions: list[str], every: int) -> list[str]:
+    """Captions for the first picture of each group alone, so that they do not overlap."""
+    return ["" if number % every else caption for number, caption in enumerate(captions)]
 
 
 def smoothness(frames: np.ndarray) -> Figures:
@@ -219,7 +228,7 @@ def _walks(studio: Studio, folder: Path, extent: Extent) -> Figures:
 
 def _sheets(studio: Studio, folder: Path, extent: Extent) -> None:
     prompts = [prompt for prompt in PROMPTS[: extent.prompts] for _ in range(3)]
-    captions = [prompt if number % 3 == 0 else "" for number, prompt in enumerate(prompts)]
+    captions = _firsts(prompts, 3)
     pictures = studio.draw(prompts, [100 + number % 3 for number in range(len(prompts))])
     write_sheet(folder / "prompts.png", list(pictures), 9, captions)
 

@@ -4,14 +4,15 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test test-slow check format ui clean
+.PHONY: help setup demo test test-slow test-parity check format ui clean
 
 help:
 	@echo "make demo       set up and render the first walk"
 	@echo "make test       set up and run all fast tests"
 	@echo "make ui         open the web UI"
 	@echo "make check      lint, types, walls between the rooms"
-	@echo "make test-slow  the slow tests (Stable Diffusion's real architecture, kill -9, training)"
+	@echo "make test-slow  the slow tests: kill -9, S3, the training pipeline"
+	@echo "make test-parity  Stable Diffusion's real architecture against KerasCV: 9 GB, half an hour"
 
 setup: $(READY)
 
@@ -29,7 +30,10 @@ test: setup
 	$(BIN)/python -m pytest -q -m "not slow"
 
 test-slow: setup
-	$(BIN)/python -m pytest -q -m slow
+	$(BIN)/python -m pytest -q -m "slow and not parity"
+
+test-parity: setup
+	$(BIN)/python -m pytest -q -m parity --timeout 3600
 
 check: setup
 	$(BIN)/ruff check .

@@ -205,7 +205,7 @@ def _check_output(name: str, walk: Walk) -> None:
 def _with_frames(name: str, walk: Walk, frames: int | None) -> Walk:
     if frames is None:
         return walk
-    length = "grid_size" if walk.kind == "grid" else "frames"
+    asked, length = frames, "grid_size" if walk.kind == "grid" else "frames"
     if walk.kind == "guidance_sweep":
         raise UsageError(
             f"the walk {name} has a frame for each of its guidance_scales",
@@ -224,7 +224,7 @@ def _with_frames(name: str, walk: Walk, frames: int | None) -> Walk:
         return WALK_ADAPTER.validate_python({**document, length: frames})
     except ValueError:
         bounds = "Its side is 2 to 64." if walk.kind == "grid" else "It may have 2 to 10000."
-        raise UsageError(f"the walk {name} cannot have that many frames", bounds) from None
+        raise UsageError(f"the walk {name} cannot have {asked} frames", bounds) from None
 
 
 def _size(name: str, info: ModelInfo, walk: Walk, *, ignore: bool) -> tuple[int, int]:

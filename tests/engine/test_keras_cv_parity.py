@@ -15,7 +15,7 @@ from latent_assets.diffusion.schedule import sampling_schedule
 from latent_assets.diffusion.stable_diffusion import STABLE_DIFFUSION_MODELS
 from latent_assets.diffusion.tensorflow_engine import TensorFlowEngine
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(3000)]
+pytestmark = [pytest.mark.slow, pytest.mark.parity, pytest.mark.timeout(3000)]
 
 PROMPTS = (
     "A watercolor painting of a Golden Retriever at the beach",

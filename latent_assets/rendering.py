@@ -196,6 +196,8 @@ def _store(
     faulty: set[int],
 ) -> None:
     keys = tuple(job.recipe.key for job in batch)
+    # A batch that did not fit was carried out in parts: those are what to render again in.
+    size = min(engine.batch_limit or len(keys), len(keys))
     surroundings = engine_environment(engine)
     created = utc_now()
     studio.frames.write_many(
@@ -207,10 +209,11 @@ def _store(
                 recipe=batch[index].recipe.as_dict(),
                 pixel_digest=pixel_digest(pictures[index]),
                 environment=surroundings,
-                batch=keys,
-                position=index,
+                batch=keys[index - index % size : index - index % size + size],
+                position=index % size,
                 seconds=round(seconds / len(batch), 4),
                 created=created,
+                licence=engine.info.licence,
             ),
         )
         for index in range(len(batch))

@@ -38,6 +38,8 @@ class Settings:
     """float32, mixed_float16 or mixed_bfloat16."""
     jit: bool | None = None
     """XLA on or off; default: on for a GPU, off for a CPU, where it is slower."""
+    truncate: bool = False
+    """Cut prompts that are too long for Stable Diffusion's 77 tokens, where they are refused."""
     metadata: bool = True
     """Whether finished files carry the record of their origin."""
     reference: bool = False
@@ -71,6 +73,7 @@ class Settings:
             random_weights=_whole("RANDOM_WEIGHTS", seed) if seed else None,
             precision=_choice("PRECISION", get("PRECISION") or default.precision, PRECISIONS),
             jit=_switch("JIT", jit) if jit else None,
+            truncate=_switch("TRUNCATE", get("TRUNCATE") or "off"),
             metadata=_switch("METADATA", get("METADATA") or "on"),
             reference=_switch("REFERENCE", get("REFERENCE") or "off"),
         )

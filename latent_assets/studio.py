@@ -92,7 +92,9 @@ class Studio:
     def open(cls, settings: Settings) -> Studio:
         """The studio of a deployment."""
         source = weights_source(settings)
-        options = EngineOptions(settings.precision, settings.jit, settings.reference)
+        options = EngineOptions(
+            settings.precision, settings.jit, settings.reference, settings.truncate
+        )
         return cls(
             settings=settings,
             frames=FrameStore(settings.store_url),

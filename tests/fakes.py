@@ -73,6 +73,7 @@ class FakeEngine:
         self.options = EngineOptions()
         self.device = Device("CPU", "fake", 1)
         self.jit_compile = False
+        self.batch_limit: int | None = None
         self.counts = counts
         self.before_batch = before_batch
 

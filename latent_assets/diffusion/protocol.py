@@ -80,6 +80,8 @@ class Engine(Protocol):
     info: ModelInfo
     options: EngineOptions
     device: Device
+    batch_limit: int | None
+    """Frames that fit at once, once memory ran out; a larger batch is carried out in parts."""
     jit_compile: bool
     """Whether XLA is on: what `options.jit_compile` came to on this device."""
 

@@ -54,6 +54,8 @@ class Receipt:
     """The batch's time divided by its frames."""
     created: str
     """UTC, ISO 8601, whole seconds."""
+    licence: str = ""
+    """Of the weights that the frame was rendered with."""
     schema: int = SCHEMA
 
     def to_json(self) -> str:

@@ -103,3 +103,9 @@ def test_variables_of_others_are_left_alone():
 def test_models_and_precisions_are_those_that_the_engines_have():
     assert set(MODELS) == set(MODEL_NAMES)
     assert PRECISIONS == ENGINE_PRECISIONS
+
+
+def test_every_setting_is_in_the_docs():
+    page = (PROJECT_ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    for name in Settings.__dataclass_fields__:
+        assert f"`LATENT_ASSETS_{name.upper()}`" in page

@@ -1,0 +1,48 @@
+"""The loop that renders, on a model of numpy alone: what is stored, and what receipts say."""
+
+import numpy as np
+from fakes import fake_studio
+
+from latent_assets.rendering import encode_prompts, job_of, render_frames
+from latent_assets.walks.loading import parse_walk
+
+
+def render(studio, frames: int, batch_size: int):
+    walk = parse_walk(f"kind: noise_loop\nprompt: a\nframes: {frames}\n", "w.yaml")
+    spec = studio.specify("w", walk)
+    recipes = spec.recipes()
+    unconditional = np.asarray(encode_prompts(studio, spec.rendering, [""])[0])
+    jobs = [job_of(studio, recipe) for recipe in recipes]
+    return recipes, render_frames(studio, jobs, unconditional, batch_size=batch_size)
+
+
+def test_a_receipt_names_the_frames_of_its_forward_pass(tmp_path):
+    studio = fake_studio(tmp_path)
+    recipes, result = render(studio, frames=5, batch_size=3)
+    keys = [recipe.key for recipe in recipes]
+    receipts = [studio.frames.read_receipt(key) for key in keys]
+    assert result.rendered == 5
+    assert [receipt.batch for receipt in receipts] == [tuple(keys[:3])] * 3 + [tuple(keys[3:])] * 2
+    assert [receipt.position for receipt in receipts] == [0, 1, 2, 0, 1]
+    assert {receipt.licence for receipt in receipts} == {"none"}
+
+
+def test_a_receipt_names_the_parts_of_a_batch_that_did_not_fit(tmp_path):
+    """`verify` renders in the recorded batch: after out of memory that is not the asked one."""
+    studio = fake_studio(tmp_path)
+    studio.load_engine("embedded").batch_limit = 2
+    recipes, _ = render(studio, frames=3, batch_size=3)
+    keys = [recipe.key for recipe in recipes]
+    batches = [studio.frames.read_receipt(key).batch for key in keys]
+    assert batches == [tuple(keys[:2]), tuple(keys[:2]), (keys[2],)]
+
+
+def test_a_frame_that_appears_twice_is_rendered_once(tmp_path):
+    studio = fake_studio(tmp_path)
+    text = "kind: interpolation\nprompts: [a, b, a]\nframes: 5\n"
+    spec = studio.specify("w", parse_walk(text, "w.yaml"))
+    jobs = [job_of(studio, recipe) for recipe in spec.recipes()]
+    unconditional = encode_prompts(studio, spec.rendering, [""])[0]
+    result = render_frames(studio, jobs, unconditional, batch_size=2)
+    assert result.rendered == studio.counts.frames == 3
+    assert result.reused == 2

@@ -90,7 +90,7 @@ def empty_run(studio: Studio, instance: dg.DagsterInstance, steps: int) -> float
 
     defs = dg.Definitions(
         assets=[nothing(index) for index in range(steps)],
-        jobs=[dg.define_asset_job("empty", partitions_def=walks)],
+        jobs=[dg.define_asset_job("empty")],
         resources={"io_manager": NativeIOManager(studio.settings.dagster_home / "empty")},
         executor=dg.in_process_executor,
     )

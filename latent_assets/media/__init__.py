@@ -11,7 +11,7 @@ from latent_assets.media.stills import (
     contact_sheet,
     picture_grid,
     thumbnail_gif,
-    thumbnail_png,
+    thumbnail_jpeg,
     write_png,
 )
 
@@ -28,7 +28,7 @@ __all__ = [
     "play_order",
     "root_digest",
     "thumbnail_gif",
-    "thumbnail_png",
+    "thumbnail_jpeg",
     "write_animation",
     "write_png",
 ]

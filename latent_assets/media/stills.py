@@ -101,15 +101,19 @@ def write_png(
 _to_text, _png_info = provenance.to_text, provenance.png_info
 
 
-def thumbnail_png(picture: ImageArray, *, longest_px: int = 256, max_bytes: int = 100_000) -> str:
-    """A `data:` URL of a small PNG of the picture, of at most max_bytes characters."""
+def thumbnail_jpeg(picture: ImageArray, *, longest_px: int = 800, max_bytes: int = 100_000) -> str:
+    """A `data:` URL of a JPEG of the picture, of at most max_bytes characters.
+
+    For sheets of many pictures: as a PNG of that size one would be a third as wide, and cost
+    some fifty times the time.
+    """
 
     def encode(size_px: int) -> bytes:
         buffer = io.BytesIO()
-        _reduced(picture, size_px).save(buffer, "PNG", optimize=True)
+        _reduced(picture, size_px).save(buffer, "JPEG", quality=85)
         return buffer.getvalue()
 
-    return _data_url("image/png", encode, longest_px, max_bytes)
+    return _data_url("image/jpeg", encode, longest_px, max_bytes)
 
 
 def thumbnail_gif(

@@ -15,7 +15,7 @@ from latent_assets.media import (
     picture_grid,
     play_order,
     thumbnail_gif,
-    thumbnail_png,
+    thumbnail_jpeg,
     write_animation,
     write_png,
 )
@@ -108,7 +108,7 @@ def _grid(common: dict) -> dg.AssetsDefinition:
             preview = memory.recall(
                 "grids",
                 [frames["digests"], columns],
-                lambda: thumbnail_png(picture_grid(pictures, columns), longest_px=640),
+                lambda: thumbnail_jpeg(picture_grid(pictures, columns), longest_px=640),
             )
         height, width = (side * columns for side in spec.rendering.size)
         shown = {"grid": show.picture(preview, spec.name), "size (px)": f"{width} x {height}"}
@@ -138,7 +138,7 @@ def _report(common: dict) -> dg.AssetsDefinition:
             preview = memory.recall(
                 "sheets",
                 frames["digests"],
-                lambda: thumbnail_png(contact_sheet(pictures), longest_px=800),
+                lambda: thumbnail_jpeg(contact_sheet(pictures), longest_px=800),
             )
             figures = measured(studio, memory, frames, closed=is_closed(spec.walk))
         rms = figures["smoothness"]["rms"]

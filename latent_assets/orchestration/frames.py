@@ -16,6 +16,7 @@ from latent_assets.orchestration.failures import told
 from latent_assets.orchestration.memory import Memory
 from latent_assets.rendering import FrameJob, OnFrames, render_frames
 from latent_assets.store import DamagedError, MissingError
+from latent_assets.store.parallel import in_order
 from latent_assets.studio import Studio, WalkSpec
 
 RENDER = "render"
@@ -117,15 +118,19 @@ def collect_frames(
 
 
 def _digests(studio: Studio, keys: list[str]) -> list[str]:
-    known: dict[str, str] = {}
-    missing: list[str] = []
-    for key in dict.fromkeys(keys):
+    def look(key: str) -> str | None:
         try:
-            known[key] = studio.frames.read_receipt(key).pixel_digest
+            return studio.frames.read_receipt(key).pixel_digest
         except (MissingError, DamagedError):
-            missing.append(key)
+            return None
+
+    different = list(dict.fromkeys(keys))
+    looked = in_order(look, different, studio.frames.objects.parallel)
+    found = dict(zip(different, looked, strict=True))
+    known = {key: digest for key, digest in found.items() if digest is not None}
+    missing = found.keys() - known.keys()
     if missing:
-        places = [str(index) for index, key in enumerate(keys) if key in set(missing)]
+        places = [str(index) for index, key in enumerate(keys) if key in missing]
         raise LatentAssetsError(
             f"{len(missing)} of the walk's {len(keys)} frames are not in the store"
             f" (frames {', '.join(places[:10])}{' ...' if len(places) > 10 else ''}):"  # noqa: PLR2004

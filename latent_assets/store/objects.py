@@ -19,6 +19,11 @@ from typing import Any, Protocol
 from latent_assets.store import atomic
 from latent_assets.store.failures import explain
 
+_FOLDERS = 256
+"""Objects lie in folders named after the first two hex digits of their key."""
+_ENTRIES_PER_LOOK = 16
+"""So many entries of a listing take as long as looking for one object (docs/benchmarks.md)."""
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -216,20 +221,27 @@ class RemoteObjects:
         return True
 
     def existing(self, names: Iterable[str]) -> set[str]:
-        """See `Objects.existing`."""
+        """See `Objects.existing`. By listing or by looking for each, whichever costs less."""
+        asked = set(names)
+        if self._listing_pays(asked):
+            folders = {name.partition("/")[0] for name in asked}
+            listed = (entry for folder in folders for entry in self.entries(folder))
+            return asked & {entry.name for entry in listed if entry.size}
         system, root = self._open()
-
-        def look(name: str) -> str | None:
-            try:
-                return name if system.info(f"{root}/{name}")["size"] else None
-            except FileNotFoundError:
-                return None
-
         try:
             with ThreadPoolExecutor(self.parallel) as pool:
-                return {name for name in pool.map(look, names) if name is not None}
+                there = pool.map(lambda name: _is_there(system, f"{root}/{name}"), asked)
+                return {name for name, found in zip(asked, there, strict=True) if found}
         except Exception as error:
             raise explain("look into", self.root, error) from error
+
+    def _listing_pays(self, asked: set[str]) -> bool:
+        """One folder tells how many objects there are: the names are hashes, evenly spread."""
+        if len(asked) <= 2 * self.parallel:
+            return False
+        folder = next(iter(asked)).rpartition("/")[0]
+        count = sum(1 for _ in self.entries(folder))
+        return count * _FOLDERS <= len(asked) * _ENTRIES_PER_LOOK
 
     def entries(self, folder: str) -> Iterator[Entry]:
         """See `Objects.entries`."""
@@ -262,6 +274,16 @@ class RemoteObjects:
     def leftovers(self, older_than_s: float) -> list[Entry]:  # noqa: ARG002 - the protocol's
         """See `Objects.leftovers`. A put that was cut short leaves nothing."""
         return []
+
+
+def _is_there(system: Any, path: str) -> bool:
+    """Whether the object exists and is not empty: one request, where `info` takes two to say no."""
+    try:
+        return bool(system.cat_file(path, start=0, end=1))
+    except FileNotFoundError:
+        return False
+    except Exception:  # noqa: BLE001 - an empty object has no first byte: stores name it as they like
+        return bool(system.info(path)["size"])
 
 
 def _modified(info: dict[str, Any]) -> float:

@@ -109,6 +109,61 @@ def test_what_another_process_wrote_is_seen(url, options):
     assert list(mine.keys()) == [key_of(1)]
 
 
+@pytest.fixture
+def fill(url):
+    """Puts objects of a few bytes under the names of many frames, past the network."""
+    backends = pytest.importorskip("moto.s3.models").s3_backends
+
+    def put(numbers, data=b"x"):
+        bucket, _, folder = url.removeprefix("s3://").partition("/")
+        for key in map(key_of, numbers):
+            name = f"{folder}/{FrameStore.name(key)}"
+            backends["123456789012"]["aws"].put_object(bucket, name, data)
+
+    return put
+
+
+@pytest.fixture
+def requests(url, options):
+    """The operations that were asked of the server so far."""
+    store = FrameStore(url, **options)
+    store.contains([key_of(-1)])  # opens the connection
+    system, _ = store.objects._open()
+    asked = []
+
+    def note(model, **_more):
+        asked.append(model.name)
+
+    system.s3.meta.events.register("before-call.s3", note)
+    yield asked
+    system.s3.meta.events.unregister("before-call.s3", note)
+
+
+@pytest.mark.parametrize(
+    ("stored", "walk", "most"),
+    [
+        (0, 1000, 6),
+        (3000, 1000, 5),  # one folder to know the size, then pages of 1,000
+        (3000, 20, 20),  # no listing for a few
+        (3000, 100, 101),  # listing all would take longer than to look for 100
+    ],
+)
+def test_a_plan_takes_few_requests(url, options, fill, requests, stored, walk, most):
+    fill(range(stored))
+    asked = [key_of(n) for n in range(stored - walk // 2, stored + walk // 2)]
+    there = {key_of(n) for n in range(stored - walk // 2, stored)} if stored else set()
+    assert FrameStore(url, **options).contains(asked) == there
+    assert len(requests) <= most
+
+
+@pytest.mark.parametrize("walk", [5, 500], ids=["looked for", "listed"])
+def test_an_empty_object_is_no_frame(url, options, fill, walk):
+    fill(range(walk))
+    fill([0, 1], b"")
+    found = FrameStore(url, **options).contains([key_of(n) for n in range(walk)])
+    assert found == {key_of(n) for n in range(2, walk)}
+
+
 def test_encodings_timings_and_collection(url, options):
     store = FrameStore(url, **options)
     store.write_many([frame_of(n) for n in range(5)])

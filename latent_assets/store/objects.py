@@ -22,7 +22,7 @@ from latent_assets.store.failures import explain
 _FOLDERS = 256
 """Objects lie in folders named after the first two hex digits of their key."""
 _ENTRIES_PER_LOOK = 16
-"""So many entries of a listing take as long as looking for one object (docs/benchmarks.md)."""
+"""So many entries of a listing take as long as looking for one object (docs/store.md)."""
 
 
 @dataclass(frozen=True)

@@ -96,16 +96,18 @@ def verify(
     now: Environment,
     recipes: Mapping[str, Recipe] | None = None,
     digests: Mapping[str, str] | None = None,
+    alone: bool = False,
     on_frame: Callable[[Verdict], None] = lambda _verdict: None,
 ) -> VerificationReport:
     """Renders the frames of the keys again, whole batches at a time.
 
     now: the environment that `render_batch` computes in. recipes: by key, for batch mates that
-    are no longer stored. digests: by key, what a file's record says that it shows. on_frame: is
-    called with each verdict as soon as it stands. Raises what `render_batch` raises; frames that
-    are missing or damaged are verdicts.
+    are no longer stored. digests: by key, what a file's record says that it shows. alone: each
+    frame in a batch of its own, whatever its receipt says. on_frame: is called with each verdict
+    as soon as it stands. Raises what `render_batch` raises; frames that are missing or damaged are
+    verdicts.
     """
-    work = _Verification(store, render_batch, now, recipes or {}, digests or {}, on_frame)
+    work = _Verification(store, render_batch, now, recipes or {}, digests or {}, alone, on_frame)
     wanted = list(dict.fromkeys(keys))
     for batch, members in work.by_batch(wanted).items():
         work.verify_batch(batch, members)
@@ -121,6 +123,7 @@ class _Verification:
     now: Environment
     recipes: Mapping[str, Recipe]
     digests: Mapping[str, str]
+    alone: bool
     on_frame: Callable[[Verdict], None]
     verdicts: dict[str, Verdict] = field(default_factory=dict)
 
@@ -140,13 +143,21 @@ class _Verification:
         }
         if not stored:
             return
+        if self.alone:
+            self._verify_alone(stored.values())
+            return
         recipes, gone = self._recipes_of(batch, next(iter(stored.values())))
         pictures = self.render_batch(recipes)
+        mates = len(batch) - 1
+        why = [f"{gone} of its {mates} batch mates are gone from the store"] if gone else []
         for frame in stored.values():
-            why = [*differences(frame.receipt.environment, self.now)]
-            if gone:
-                why.append(f"{gone} of its {len(batch) - 1} batch mates are gone from the store")
             self._tell(self._compare(frame, pictures[frame.receipt.position], why))
+
+    def _verify_alone(self, frames: Iterable[StoredFrame]) -> None:
+        for frame in frames:
+            then = len(frame.receipt.batch)
+            why = [f"in a batch of {then} then, alone now"] if then > 1 else []
+            self._tell(self._compare(frame, self.render_batch([frame.receipt.recipe])[0], why))
 
     def _recipes_of(self, batch: Sequence[str], known: StoredFrame) -> tuple[list[Recipe], int]:
         """The recipes of the batch in order, and how many are not to be had.
@@ -164,8 +175,9 @@ class _Verification:
         except (MissingError, DamagedError):
             return self.recipes.get(key)
 
-    def _compare(self, frame: StoredFrame, again: ImageArray, why: list[str]) -> Verdict:
+    def _compare(self, frame: StoredFrame, again: ImageArray, known: Sequence[str]) -> Verdict:
         key = frame.receipt.key
+        why = [*differences(frame.receipt.environment, self.now), *known]
         if again.shape != frame.pixels.shape:
             why.append(f"{_size(frame.pixels)} px then, {_size(again)} px now")
             return Verdict(key, "different", tuple(why))
@@ -178,7 +190,10 @@ class _Verification:
                 return Verdict(key, "identical", tuple(why), 0, 0.0)
             return Verdict(key, "unconfirmed", tuple(why), most, changed)
         if most and not why:
-            why.append("nothing known differs: code, drivers or hardware must have changed")
+            why.append(
+                "no entry of the environment differs: the code, drivers or hardware have changed,"
+                " or the stored frame was altered together with its receipt"
+            )
         return Verdict(key, _outcome(most), tuple(why), most, changed)
 
     def _try(self, key: str, read: Callable[[str], _Read]) -> _Read | None:

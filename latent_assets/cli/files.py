@@ -1,6 +1,7 @@
 """Commands on what was rendered: verify, inspect."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -11,12 +12,14 @@ from latent_assets.cli.common import AsJson, emit, err, open_studio, out, specif
 from latent_assets.errors import MediaError, UsageError
 from latent_assets.media import Provenance, inspect_file
 from latent_assets.rendering import engine_environment, render_again
-from latent_assets.verification import Recipe, VerificationReport, choose, verify
+from latent_assets.verification import Recipe, Verdict, VerificationReport, choose, verify
 from latent_assets.walks.loading import WALK_SUFFIXES
 from latent_assets.walks.recipes import FrameRecipe
 from latent_assets.walks.yaml_text import dump
 
 _KEY = re.compile(r"[0-9a-f]{64}")
+_NAMED = 10
+"""So many frames are named; of more, their number is given."""
 
 
 def register(app: typer.Typer) -> None:
@@ -30,6 +33,10 @@ def verify_frames(
     sample: Annotated[
         int | None, typer.Option(min=1, help="Only so many frames, evenly spread.")
     ] = None,
+    alone: Annotated[
+        bool,
+        typer.Option("--alone", help="Each frame alone, not in the batch of its receipt."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Render frames again, and say whether they come out the same, and if not, why."""
@@ -50,7 +57,10 @@ def verify_frames(
     chosen = choose(keys, sample)
     if not studio.frames.contains(chosen):
         raise UsageError(
-            f"none of the frames of {target} is in the store", "Render the walk first."
+            f"none of the frames of {target}, as {model} with the weights that are here renders"
+            " them, is in the store",
+            "Render the walk first. If the weights have changed since, put the old ones back; or"
+            " verify a finished file, which says what it was rendered with.",
         )
     now = engine_environment(studio.load_engine(model))
     with err.status(f"rendering {len(chosen)} frames again"):
@@ -61,25 +71,50 @@ def verify_frames(
             now=now,
             recipes=recipes,
             digests=digests,
+            alone=alone,
         )
     if as_json:
         emit({"target": target, **report.as_dict()})
     else:
-        _print(target, report)
+        _print(target, keys, report)
     raise typer.Exit(0 if report.ok else 1)
 
 
-def _print(target: str, report: VerificationReport) -> None:
+def _print(target: str, keys: Sequence[str], report: VerificationReport) -> None:
+    """The counts; unless all is well, the frames by what came out and why."""
     counts = ", ".join(f"{count} {outcome}" for outcome, count in report.counts().items())
     out.print(f"[bold]{escape(target)}[/]: {counts}")
-    whys = dict.fromkeys(
-        (verdict.outcome, why)
-        for verdict in report.verdicts
-        if verdict.outcome != "identical"
-        for why in verdict.why
-    )
-    for outcome, why in whys:
-        out.print(f"  {outcome}: {why}", markup=False)
+    groups: dict[tuple[str, tuple[str, ...]], list[Verdict]] = {}
+    for verdict in report.verdicts:
+        groups.setdefault((verdict.outcome, verdict.why), []).append(verdict)
+    if list(groups) in ([], [("identical", ())]):
+        return
+    places = {key: place for place, key in reversed(list(enumerate(keys)))}
+    for (outcome, why), verdicts in groups.items():
+        numbers = _numbers([places[verdict.key] for verdict in verdicts], len(report.verdicts))
+        although = ", although" if outcome == "identical" and why else ""
+        out.print(f"  {numbers}: {outcome}{_how_far(verdicts)}{although}", markup=False)
+        for reason in why:
+            out.print(f"    {reason}", markup=False)
+
+
+def _numbers(places: Sequence[int], verified: int) -> str:
+    """Places in the walk, counted from 0 as everywhere; of many, the first ten."""
+    if len(places) == verified > 1:
+        return f"all {verified} frames"
+    more = f" and {len(places) - _NAMED} more" if len(places) > _NAMED else ""
+    word = "frame" if len(places) == 1 else "frames"
+    return f"{word} {', '.join(map(str, places[:_NAMED]))}{more}"
+
+
+def _how_far(verdicts: Sequence[Verdict]) -> str:
+    """In words, how much of the pictures differs, and by how much."""
+    most = max((verdict.max_difference or 0 for verdict in verdicts), default=0)
+    changed = max((verdict.changed or 0.0 for verdict in verdicts), default=0.0)
+    if not most:
+        return ""
+    levels = "1 level" if most == 1 else f"up to {most} levels"
+    return f"; up to {100 * changed:.2g} % of the values differ, by {levels} of 255"
 
 
 def inspect(

@@ -44,7 +44,7 @@ def prepare_device() -> Device:
         import tensorflow as tf
 
         gpus = tf.config.list_physical_devices("GPU")
-    threads = tf.config.threading.get_intra_op_parallelism_threads() or len(_usable_cores())
+    threads = tf.config.threading.get_intra_op_parallelism_threads() or _default_threads()
     if not gpus:
         return Device("CPU", _cpu_name(), threads)
     if len(gpus) > 1:
@@ -121,6 +121,12 @@ def library_versions() -> dict[str, str]:
     import tensorflow as tf
 
     return {"tensorflow": tf.__version__, "keras": keras.__version__, "numpy": np.__version__}
+
+
+def _default_threads() -> int:
+    """What TensorFlow takes if it is not configured: its variable counts, but it does not tell."""
+    asked = os.environ.get("TF_NUM_INTRAOP_THREADS", "")
+    return int(asked) if asked.isdecimal() and int(asked) else len(_usable_cores())
 
 
 def _usable_cores() -> range | set[int]:

@@ -374,6 +374,7 @@ def test_verify_renders_again_and_says_identical(cli, fake):
     assert answer.json["counts"] == {"identical": 3}
     assert len(cli("verify", "bird", "--sample", 2, "--json").json["frames"]) == 2
     assert "3 identical" in cli("verify", "bird").out
+    assert "in a batch of 2 then, alone now" in cli("verify", "bird", "--alone").out
 
 
 RECORD = b'<!doctype html><script type="application/json" id="provenance">%s</script>'

@@ -109,7 +109,19 @@ def test_a_frame_that_comes_out_otherwise_is_found(store):
     assert bad.key == KEYS[4]
     assert bad.max_difference == 5
     assert bad.changed == pytest.approx(2 * 6 / 48)
-    assert bad.why == ("nothing known differs: code, drivers or hardware must have changed",)
+    assert len(bad.why) == 1
+    assert "no entry of the environment differs" in bad.why[0]
+
+
+def test_frames_can_be_rendered_alone_and_it_is_said(store):
+    engine = FakeEngine()
+    report = verify(store, [KEYS[0], KEYS[1], KEYS[6]], engine.render_batch, now=HERE, alone=True)
+    assert engine.calls == [[0], [1], [6]]
+    assert [verdict.outcome for verdict in report.verdicts] == [
+        "identical", "within 1 level", "identical",
+    ]  # fmt: skip
+    assert report.verdicts[1].why == ("in a batch of 3 then, alone now",)
+    assert report.verdicts[2].why == ()
 
 
 def test_batch_mates_that_are_gone_are_stood_in_for_and_named(store):

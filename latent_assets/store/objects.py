@@ -159,6 +159,7 @@ class LocalObjects:
             target.parent.mkdir(parents=True, exist_ok=True)
             with suppress(FileNotFoundError):
                 self._path(name).replace(target)
+                os.utime(target)  # its age is counted from now: see retention of the quarantine
         except OSError as error:
             raise explain("move", str(self._path(name)), error) from error
 

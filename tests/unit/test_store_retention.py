@@ -107,6 +107,22 @@ def test_clocks_that_jumped_keep_frames(store):
     assert store.contains([key_of(77)])
 
 
+def test_a_damaged_frame_is_kept_from_when_it_was_found(store):
+    Path(store.objects.root, store.name(key_of(9))).write_bytes(b"damaged")
+    path = Path(store.objects.root, store.name(key_of(9)))
+    os.utime(path, (NOW - 400 * DAY_S,) * 2)
+    assert set(store.check([key_of(9)])) == {key_of(9)}
+    assert plan_removal(store.objects, Policy()).removals == ()
+
+
+def test_a_clock_far_ahead_keeps_what_walks_use(store):
+    used = {key_of(number) for number in range(10)}
+    later = NOW + 20_000 * DAY_S
+    policy = Policy(older_than_s=DAY_S, max_bytes=0, referenced=used)
+    remove(store.objects, plan_removal(store.objects, policy, now=later))
+    assert left(store) == set(range(10))
+
+
 def test_encodings_leftovers_and_quarantine(store, tmp_path):
     EncodingStore(tmp_path).write(key_of(50), np.zeros(4, np.float32))
     leftover = tmp_path / "frames" / "ab" / ".tmp-123-abc-x.png"

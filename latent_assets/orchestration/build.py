@@ -1,6 +1,6 @@
 """The asset graph over a studio: everything that Dagster is to know, put together."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import dagster as dg
@@ -15,7 +15,7 @@ from latent_assets.orchestration.automation import (
 )
 from latent_assets.orchestration.checks import frame_checks
 from latent_assets.orchestration.frames import frames_asset
-from latent_assets.orchestration.instance import sign_of_life
+from latent_assets.orchestration.instance import show_life
 from latent_assets.orchestration.io import NativeIOManager
 from latent_assets.orchestration.memory import Memory
 from latent_assets.orchestration.outputs import output_assets
@@ -71,11 +71,12 @@ def build_defs(
 
 
 def _living(studio: Studio) -> dg.ResourceDefinition:
-    """The studio; while a run uses it, the run's process is known to be alive."""
+    """The studio; the process that uses it in a run shows that it lives."""
 
     @dg.resource(description="Models and stores, opened from the settings.")
-    def studio_of_run(context: dg.InitResourceContext) -> Iterator[Studio]:
-        with sign_of_life(studio.settings.dagster_home, context.run_id or "no-run"):
-            yield studio
+    def studio_of_run(context: dg.InitResourceContext) -> Studio:
+        if context.run_id is not None:
+            show_life(studio.settings.dagster_home, context.run_id)
+        return studio
 
     return studio_of_run

@@ -6,37 +6,41 @@ holds, ends those runs and frees their places.
 """
 
 import contextlib
+import errno
 import fcntl
 import os
 import shutil
+import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import dagster as dg
 
-from latent_assets.errors import UsageError
+from latent_assets.errors import LatentAssetsError
 from latent_assets.settings import PROJECT_ROOT, Settings
+from latent_assets.store.atomic import is_temporary, replacing, temporary_name
+from latent_assets.store.failures import explain, explaining
 
 TEMPLATE = PROJECT_ROOT / "data" / "dagster" / "dagster.yaml"
 ALIVE = "alive"
 """Folder of the locks, in DAGSTER_HOME."""
 _ATTEMPTS = 5
+_NO_ROOM_BYTES = 2**20
+_held: dict[Path, IO[str]] = {}
+"""The locks of this process."""
 
 
 def prepare_home(settings: Settings) -> Path:
     """The data folder's DAGSTER_HOME, with the project's dagster.yaml, set for this process."""
     home = settings.dagster_home
     config = home / "dagster.yaml"
-    try:
+    with explaining("write", home):
         home.mkdir(parents=True, exist_ok=True)
         if not config.exists():
-            shutil.copyfile(TEMPLATE, config)
-    except OSError as error:
-        raise UsageError(
-            f"cannot write {home}: {error.strerror}",
-            "Set LATENT_ASSETS_DATA to a folder that this user may write.",
-        ) from None
+            with replacing(config) as temporary:
+                shutil.copyfile(TEMPLATE, temporary)
     os.environ["DAGSTER_HOME"] = str(home)
     return home
 
@@ -45,48 +49,102 @@ def prepare_home(settings: Settings) -> Path:
 def open_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
     """The instance; its runs are seen in the web UI as well."""
     home = prepare_home(settings)
-    with _open() as instance:
+    with _in_words(home), _open() as instance:
         bury_dead_runs(instance, home)
         yield instance
 
 
-@contextlib.contextmanager
-def sign_of_life(home: Path, run_id: str) -> Iterator[None]:
-    """A lock that is held for as long as the process of a run lives."""
-    folder = home / ALIVE
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / run_id
-    with path.open("w") as file:
+def show_life(home: Path, run_id: str) -> None:
+    """Hold a lock for the run until this process ends, however it ends.
+
+    Not until the run ends: its last word is written after that, and a disk that is full may keep
+    it from being written. Raises StoreError.
+    """
+    path = home / ALIVE / run_id
+    if path in _held:
+        return
+    with explaining("write", path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Under another name until it is locked: nobody ever sees the lock of a living run open.
+        temporary = temporary_name(path)
+        file = temporary.open("w")
         fcntl.flock(file, fcntl.LOCK_EX)
-        try:
-            yield
-        finally:
-            path.unlink(missing_ok=True)
+        temporary.replace(path)
+    _held[path] = file
 
 
 def bury_dead_runs(instance: dg.DagsterInstance, home: Path) -> list[str]:
     """End the runs whose process was killed, and free their places in the pools."""
     buried = []
-    for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):
-        if not _is_abandoned(home / ALIVE / run.run_id):
+    for path in sorted((home / ALIVE).glob("*")):
+        if is_temporary(path.name):
             continue
-        instance.report_run_failed(
-            run, "The process of this run was killed. The frames that it finished are kept."
-        )
-        instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
-        buried.append(run.run_id)
+        run = instance.get_run_by_id(path.name)
+        if path in _held and (run is None or run.is_finished):
+            _held.pop(path).close()
+        with _if_nobody_holds(path) as dead:
+            if dead:
+                if _bury(instance, path.name):
+                    buried.append(path.name)
+                # Last: whoever is killed in the middle of a burial leaves it to the next.
+                path.unlink(missing_ok=True)
     return buried
 
 
-def _is_abandoned(path: Path) -> bool:
-    """Whether there is such a lock and nobody holds it. Without a lock, nothing is known."""
-    try:
-        with path.open() as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (FileNotFoundError, BlockingIOError):
+def _bury(instance: dg.DagsterInstance, run_id: str) -> bool:
+    """Returns whether the run was not over for Dagster."""
+    instance.event_log_storage.free_concurrency_slots_for_run(run_id)
+    run = instance.get_run_by_id(run_id)
+    if run is None or run.is_finished:
         return False
-    path.unlink(missing_ok=True)
+    instance.report_run_failed(
+        run, "The process of this run was killed. The frames that it finished are kept."
+    )
     return True
+
+
+@contextlib.contextmanager
+def _if_nobody_holds(path: Path) -> Iterator[bool]:
+    """Whether there is such a lock that nobody holds; if so, it is held in the block."""
+    with contextlib.ExitStack() as stack:
+        try:
+            file = stack.enter_context(path.open())
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (FileNotFoundError, BlockingIOError):
+            yield False
+        else:
+            yield True
+
+
+@contextlib.contextmanager
+def _in_words(home: Path) -> Iterator[None]:
+    """What the disk does to Dagster's database is told as what it does to our files is."""
+    try:
+        yield
+    except Exception as error:
+        told = _told(home, error)
+        if told is None:
+            raise
+        raise told from None
+
+
+def _told(home: Path, error: BaseException) -> LatentAssetsError | None:
+    """SQLite has words alone, no numbers; a journal that does not fit is an I/O error to it."""
+    while error.__cause__ is not None and not isinstance(error, LatentAssetsError):
+        error = error.__cause__
+    if isinstance(error, LatentAssetsError):
+        return error
+    if isinstance(error, OSError):
+        return explain("use", str(error.filename or home), error)
+    if not isinstance(error, sqlite3.OperationalError):
+        return None
+    if "full" in str(error) or shutil.disk_usage(home).free < _NO_ROOM_BYTES:
+        number = errno.ENOSPC
+    elif "readonly" in str(error) or "unable to open" in str(error):
+        number = errno.EACCES
+    else:
+        return None
+    return explain("write Dagster's records in", str(home), OSError(number, os.strerror(number)))
 
 
 def _open() -> dg.DagsterInstance:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from latent_assets.errors import StoreError
 
@@ -64,3 +67,12 @@ def explain(action: str, place: str, error: Exception) -> StoreError:
     what = (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__
     cure = _CURES.get(number or 0, "Check that the place exists, is reachable and is writable.")
     return StoreError(f"cannot {action} {place}: {what}", cure)
+
+
+@contextmanager
+def explaining(action: str, place: Path) -> Iterator[None]:
+    """Turns what the operating system says into StoreError; see `explain`."""
+    try:
+        yield
+    except OSError as error:
+        raise explain(action, str(place), error) from error

@@ -68,7 +68,7 @@ def test_a_walk_becomes_pictures(studio, instance):
 def test_nothing_is_pickled(studio, instance):
     write(studio, "w")
     run(studio, instance, "w")
-    files = [p for p in (studio.settings.data).rglob("*") if p.is_file()]
+    files = [p for p in (studio.settings.data).rglob("*") if p.is_file() and p.stat().st_size]
     kinds = {p.suffix for p in files}
     assert kinds <= {".npy", ".json", ".png", ".safetensors", ".gif", ".yaml"}
     arrays = [p for p in files if p.suffix == ".npy"]

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,7 @@ import numpy as np
 from latent_assets.diffusion import sampling_loop
 from latent_assets.diffusion.protocol import EngineOptions, FloatArray, ImageArray, ModelInfo
 from latent_assets.diffusion.schedule import SamplingSchedule
+from latent_assets.diffusion.small_convolutions import small_convolutions_as_products
 from latent_assets.diffusion.tensorflow_runtime import (
     check_precision,
     default_jit,
@@ -160,7 +162,9 @@ class TensorFlowEngine:
     def _denoise(self, latents: Any, time: Any, context: Any) -> Any:
         import tensorflow as tf
 
-        noise = self._models.denoiser.call([latents, time, context], training=False)
+        by_product = self.device.kind == "CPU" and not self.options.reference
+        with small_convolutions_as_products() if by_product else nullcontext():
+            noise = self._models.denoiser.call([latents, time, context], training=False)
         return tf.cast(noise, tf.float32)
 
     def _denoise_function(self) -> Callable[..., Any]:

@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# OpenAI's vocabulary, which KerasCV would download: ours is compared with KerasCV's tokenizer.
+VOCABULARY := $(VENV)/.vocabulary
 
 .PHONY: help setup demo test test-slow test-parity check format ui clean
 
@@ -23,10 +25,14 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $(READY)
 
+$(VOCABULARY): $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps open_clip_torch
+	@touch $(VOCABULARY)
+
 demo: setup
 	$(BIN)/latent-assets render demo-strawberry-to-sunflower
 
-test: setup
+test: $(VOCABULARY)
 	$(BIN)/python -m pytest -q -m "not slow"
 
 test-slow: setup

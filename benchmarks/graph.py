@@ -18,13 +18,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
-import numpy as np
 
 from latent_assets.media import write_animation
 from latent_assets.orchestration.build import build_defs
 from latent_assets.orchestration.instance import open_instance
 from latent_assets.orchestration.io import NativeIOManager
-from latent_assets.rendering import FrameJob, encode_prompts, render_frames
+from latent_assets.rendering import render_frames
 from latent_assets.settings import Settings
 from latent_assets.store import FrameStore
 from latent_assets.studio import Studio
@@ -57,15 +56,9 @@ def bare_loop(studio: Studio, text: str, store: Path) -> float:
     studio = replace(studio, frames=FrameStore(store))
     started = time.perf_counter()
     spec = studio.specify("walk", parse_walk(text, "walk.yaml"))
-    encodings = encode_prompts(studio, spec.rendering, spec.prompts)
-    by_prompt = dict(zip(spec.prompts, encodings, strict=True))
-    shape = studio.describe_model(spec.rendering.model).latent_shape(spec.rendering.size)
-    jobs = [
-        FrameJob(recipe, recipe.context.evaluate(by_prompt), recipe.noise.evaluate(shape))
-        for recipe in spec.recipes()
-    ]
-    render_frames(studio, jobs, np.asarray(encodings[-1]), batch_size=6)
-    keys = [job.recipe.key for job in jobs]
+    recipes = spec.recipes()
+    render_frames(studio, recipes, batch_size=6)
+    keys = [recipe.key for recipe in recipes]
     write_animation(
         lambda: (frame.pixels for frame in studio.frames.read_many(keys)),
         store / "walk.gif",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
@@ -22,17 +22,6 @@ from latent_assets.walks.points import prompts_of
 from latent_assets.walks.recipes import FrameRecipe, Rendering
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class FrameJob:
-    """A frame to render: its recipe, and the arrays that the recipe's formulas give."""
-
-    recipe: FrameRecipe
-    context: FloatArray
-    """(T, D) float32."""
-    noise: FloatArray
-    """(h, w, channels) float32."""
 
 
 @dataclass
@@ -78,51 +67,58 @@ def encoding_key(rendering: Rendering, prompt: str) -> str:
     )
 
 
+def encodings_of(studio: Studio, recipes: Sequence[FrameRecipe]) -> dict[str, FloatArray]:
+    """By prompt, the text encodings that recipes of one rendering are made of."""
+    how = recipes[0].rendering
+    named = (prompt for recipe in recipes for prompt in prompts_of(recipe.context))
+    prompts = list(dict.fromkeys([*named, how.unconditional]))
+    return dict(zip(prompts, encode_prompts(studio, how, prompts), strict=True))
+
+
 def render_frames(
     studio: Studio,
-    jobs: Sequence[FrameJob],
-    unconditional: FloatArray,
+    recipes: Sequence[FrameRecipe],
     *,
     batch_size: int,
     on_frames: OnFrames = lambda _count, _rendered: None,
 ) -> RenderResult:
-    """Render those of the jobs that are not in the store, whole, and put them there.
+    """Render those of the recipes that are not in the store, whole, and put them there.
 
-    unconditional: (T, D) float32; all jobs are of one rendering. Each batch is stored as soon as
-    it is done, so that an interrupt loses no more than one. Raises ModelError, after everything
-    else was rendered and stored, if a frame came out as no picture.
+    All are of one rendering. Each batch is stored as soon as it is done, so that an interrupt
+    loses no more than one. Raises ModelError, after everything else was rendered and stored, if a
+    frame came out as no picture.
     """
     result = RenderResult()
-    wrong = studio.frames.check(dict.fromkeys(job.recipe.key for job in jobs))
-    todo = list({job.recipe.key: job for job in jobs if job.recipe.key in wrong}.values())
+    wrong = studio.frames.check(dict.fromkeys(recipe.key for recipe in recipes))
+    todo = list({recipe.key: recipe for recipe in recipes if recipe.key in wrong}.values())
     result.damaged = [problem for problem in wrong.values() if "damaged" in problem]
     for problem in result.damaged:
         logger.warning("%s; it is rendered again", problem)
-    result.reused = len(jobs) - len(todo)
+    result.reused = len(recipes) - len(todo)
     if result.reused:
         on_frames(result.reused, False)
     if todo:
-        _render_missing(studio, todo, unconditional, batch_size, on_frames, result)
+        _render_missing(studio, todo, batch_size, on_frames, result)
     return result
 
 
 def _render_missing(
     studio: Studio,
-    todo: Sequence[FrameJob],
-    unconditional: FloatArray,
+    todo: Sequence[FrameRecipe],
     batch_size: int,
     on_frames: OnFrames,
     result: RenderResult,
 ) -> None:
-    rendering = todo[0].recipe.rendering
+    rendering = todo[0].rendering
     started = time.perf_counter()
     engine = studio.load_engine(rendering.model)
     loaded = time.perf_counter() - started
+    encodings = encodings_of(studio, todo)
     batches: list[tuple[int, float]] = []
     faults: list[FrameFault] = []
     for batch in _batches(todo, batch_size):
         begun = time.perf_counter()
-        latents, pictures = run_batch(engine, batch, unconditional)
+        latents, pictures = run_batch(engine, batch, encodings)
         seconds = time.perf_counter() - begun
         found = find_faults(latents, pictures, rendering.precision)
         faults.extend(found)
@@ -140,15 +136,6 @@ def _render_missing(
         )
 
 
-def job_of(studio: Studio, recipe: FrameRecipe) -> FrameJob:
-    """The job of a single recipe, its arrays computed from the recipe's own formulas."""
-    how = recipe.rendering
-    prompts = prompts_of(recipe.context)
-    encodings = dict(zip(prompts, encode_prompts(studio, how, prompts), strict=True))
-    shape = studio.describe_model(how.model).latent_shape(how.size)
-    return FrameJob(recipe, recipe.context.evaluate(encodings), recipe.noise.evaluate(shape))
-
-
 def render_again(studio: Studio, recipes: Sequence[FrameRecipe]) -> ImageArray:
     """One batch of recipes, rendered without the store: (B, height, width, 3) uint8.
 
@@ -162,40 +149,43 @@ def render_again(studio: Studio, recipes: Sequence[FrameRecipe]) -> ImageArray:
             f" ({how.weights[:12]}, here are {weights[:12]})",
             "Put those weights back to verify them.",
         )
-    jobs = [job_of(studio, recipe) for recipe in recipes]
-    unconditional = encode_prompts(studio, how, [how.unconditional])[0]
-    return run_batch(studio.load_engine(how.model), jobs, unconditional)[1]
+    encodings = encodings_of(studio, recipes)
+    return run_batch(studio.load_engine(how.model), recipes, encodings)[1]
 
 
 def run_batch(
-    engine: Engine, batch: Sequence[FrameJob], unconditional: FloatArray
+    engine: Engine, batch: Sequence[FrameRecipe], encodings: Mapping[str, FloatArray]
 ) -> tuple[FloatArray, ImageArray]:
-    """One batch through the model: final latents (B, h, w, c), pictures (B, H, W, 3) uint8."""
-    how = batch[0].recipe.rendering
+    """One batch through the model: final latents (B, h, w, c), pictures (B, H, W, 3) uint8.
+
+    The recipes' own formulas give the arrays: a frame cannot get another one's under its key.
+    """
+    how = batch[0].rendering
+    shape = engine.info.latent_shape(how.size)
     latents = engine.sample(
-        np.stack([job.noise for job in batch]),
-        np.stack([job.context for job in batch]),
-        unconditional,
-        np.array([float(job.recipe.guidance_scale) for job in batch], np.float32),
+        np.stack([recipe.noise.evaluate(shape) for recipe in batch]),
+        np.stack([recipe.context.evaluate(encodings) for recipe in batch]),
+        encodings[how.unconditional],
+        np.array([float(recipe.guidance_scale) for recipe in batch], np.float32),
         sampling_schedule(how.sampler, how.num_steps, how.spacing),
     )
     return latents, engine.decode(latents)
 
 
-def _batches(jobs: Sequence[FrameJob], size: int) -> Iterator[Sequence[FrameJob]]:
-    for start in range(0, len(jobs), size):
-        yield jobs[start : start + size]
+def _batches(recipes: Sequence[FrameRecipe], size: int) -> Iterator[Sequence[FrameRecipe]]:
+    for start in range(0, len(recipes), size):
+        yield recipes[start : start + size]
 
 
 def _store(
     studio: Studio,
     engine: Engine,
-    batch: Sequence[FrameJob],
+    batch: Sequence[FrameRecipe],
     pictures: ImageArray,
     seconds: float,
     faulty: set[int],
 ) -> None:
-    keys = tuple(job.recipe.key for job in batch)
+    keys = tuple(recipe.key for recipe in batch)
     # A batch that did not fit was carried out in parts: those are what to render again in.
     size = min(engine.batch_limit or len(keys), len(keys))
     surroundings = engine_environment(engine)
@@ -206,7 +196,7 @@ def _store(
             pictures[index],
             Receipt(
                 key=keys[index],
-                recipe=batch[index].recipe.as_dict(),
+                recipe=batch[index].as_dict(),
                 pixel_digest=pixel_digest(pictures[index]),
                 environment=surroundings,
                 batch=keys[index - index % size : index - index % size + size],

@@ -1,6 +1,8 @@
 """From the walk file to the path and the noise: the assets before the frames."""
 
 import hashlib
+from collections.abc import Sequence
+from statistics import fmean
 
 import dagster as dg
 import numpy as np
@@ -12,6 +14,7 @@ from latent_assets.orchestration.instance import bury_dead_runs
 from latent_assets.rendering import encode_prompts
 from latent_assets.studio import Studio, WalkSpec
 from latent_assets.walks.library import WalkLibrary
+from latent_assets.walks.paths import step_sizes
 from latent_assets.walks.recipes import digest_of
 from latent_assets.walks.route import route
 
@@ -104,19 +107,20 @@ def spec_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefinition
         **common,
         group_name=ENCODE,
         kinds={"numpy"},
-        description="The text encoding of every frame along the walk.",
+        description="The way through the text encodings: each frame's formula among the prompts.",
     )
-    def encoding_path(walk_spec: dict, text_encodings: np.ndarray) -> dg.Output[np.ndarray]:
+    def encoding_path(walk_spec: dict, text_encodings: np.ndarray) -> dg.Output[dict]:
         spec = WalkSpec.from_json(walk_spec)
         by_prompt = dict(zip(spec.prompts, np.asarray(text_encodings), strict=True))
         points = route(spec.walk)
-        path = np.stack([point.context.evaluate(by_prompt) for point in points])
-        steps = np.sqrt(np.mean(np.square(np.diff(path, axis=0)), axis=(1, 2)))
-        return _array_output(
-            path,
+        steps = step_sizes(point.context.evaluate(by_prompt) for point in points)
+        return _path_output(
+            {"points": [point.context.as_dict() for point in points], "steps": steps},
+            text_encodings.shape[1:],
+            _sha256(text_encodings),
             {
                 "places": show.bullet_list([point.caption for point in points[:12]]),
-                "step, root mean square": float(steps.mean()) if len(steps) else 0.0,
+                "step, root mean square": fmean(steps) if steps else 0.0,
             },
         )
 
@@ -124,18 +128,18 @@ def spec_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefinition
         **common,
         group_name=ENCODE,
         kinds={"numpy"},
-        description="The initial noise of every frame.",
+        description="The way through the noise: each frame's formula of its initial noise.",
     )
-    def noise_path(walk_spec: dict, studio: dg.ResourceParam[Studio]) -> dg.Output[np.ndarray]:
+    def noise_path(walk_spec: dict, studio: dg.ResourceParam[Studio]) -> dg.Output[dict]:
         spec = WalkSpec.from_json(walk_spec)
         with told():
             shape = studio.describe_model(spec.rendering.model).latent_shape(spec.rendering.size)
         points = [point.noise for point in route(spec.walk)]
-        each = {point: point.evaluate(shape) for point in dict.fromkeys(points)}
-        path = np.stack([each[point] for point in points])
-        return _array_output(
-            path,
-            {"noise": spec.walk.noise, "seed": spec.walk.seed, "different": len(each)},
+        return _path_output(
+            {"points": [point.as_dict() for point in points]},
+            shape,
+            list(shape),
+            {"noise": spec.walk.noise, "seed": spec.walk.seed, "different": len(set(points))},
         )
 
     return [walk_spec, text_encodings, encoding_path, noise_path]
@@ -143,11 +147,31 @@ def spec_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefinition
 
 def _array_output(array: np.ndarray, metadata: dict) -> dg.Output[np.ndarray]:
     """The array, its shape, and a data version that is its content's: unchanged is not stale."""
-    shape = {"shape": " x ".join(map(str, array.shape)), "dtype": str(array.dtype)}
     digest = digest_of([list(array.shape), _sha256(array)])
     return dg.Output(
-        array, metadata={**shape, **metadata}, data_version=dg.DataVersion(digest[:16])
+        array,
+        metadata={**_shape(array.shape), **metadata},
+        data_version=dg.DataVersion(digest[:16]),
     )
+
+
+def _path_output(
+    path: dict, shape: Sequence[int], source: object, metadata: dict
+) -> dg.Output[dict]:
+    """A path as formulas: the arrays of a long walk would be gigabytes, and each is soon made.
+
+    shape: of one place's array. source: what the formulas are applied to; it and they determine
+    every array, so they are the data version.
+    """
+    return dg.Output(
+        path,
+        metadata={**_shape([len(path["points"]), *shape]), **metadata},
+        data_version=dg.DataVersion(digest_of([path["points"], source])[:16]),
+    )
+
+
+def _shape(shape: Sequence[int]) -> dict:
+    return {"shape": " x ".join(map(str, shape)), "dtype": "float32"}
 
 
 def _sha256(array: np.ndarray) -> str:

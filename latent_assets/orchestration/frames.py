@@ -6,7 +6,6 @@ name of what is missing in the store. See docs/decisions/0002-chunks-are-steps.m
 """
 
 import dagster as dg
-import numpy as np
 
 from latent_assets.errors import LatentAssetsError
 from latent_assets.media import root_digest
@@ -14,7 +13,7 @@ from latent_assets.orchestration import show
 from latent_assets.orchestration.assets import CODE_VERSION, OWNERS
 from latent_assets.orchestration.failures import told
 from latent_assets.orchestration.memory import Memory
-from latent_assets.rendering import FrameJob, OnFrames, render_frames
+from latent_assets.rendering import OnFrames, render_frames
 from latent_assets.store import DamagedError, MissingError
 from latent_assets.store.parallel import in_order
 from latent_assets.studio import Studio, WalkSpec
@@ -23,7 +22,13 @@ RENDER = "render"
 GPU_POOL = "gpu"
 
 
-@dg.op(out=dg.DynamicOut(dict), description="Cut the walk into chunks of frames.")
+@dg.op(
+    out=dg.DynamicOut(dict),
+    # Chunks make their arrays from the recipes, so that a path of an earlier version of the walk
+    # cannot give a frame under this version's key. They wait for the paths all the same.
+    ins={"encoding_path": dg.In(dg.Nothing), "noise_path": dg.In(dg.Nothing)},
+    description="Cut the walk into chunks of frames.",
+)
 def plan_chunks(walk_spec: dict) -> list[dg.DynamicOutput]:
     """One chunk is rendered by one step; a chunk holds many batches."""
     spec = WalkSpec.from_json(walk_spec)
@@ -48,34 +53,22 @@ def render_chunk(
     context: dg.OpExecutionContext,
     chunk: dict,
     walk_spec: dict,
-    encoding_path: np.ndarray,
-    noise_path: np.ndarray,
-    text_encodings: np.ndarray,
     studio: dg.ResourceParam[Studio],
     on_frames: dg.ResourceParam[OnFrames],
 ) -> dict:
     """What the chunk took: frames rendered and reused, seconds."""
     spec = WalkSpec.from_json(walk_spec)
-    places = range(chunk["start"], chunk["stop"])
-    recipes = spec.recipes()
-    jobs = [
-        FrameJob(recipes[place], np.asarray(encoding_path[place]), np.asarray(noise_path[place]))
-        for place in places
-    ]
+    recipes = spec.recipes()[chunk["start"] : chunk["stop"]]
     with told():
         result = render_frames(
-            studio,
-            jobs,
-            np.asarray(text_encodings[-1]),
-            batch_size=spec.walk.batch_size,
-            on_frames=on_frames,
+            studio, recipes, batch_size=spec.walk.batch_size, on_frames=on_frames
         )
     for problem in result.damaged:
         context.log.warning(problem)
     context.log.info(
         "frames %d to %d: %d rendered, %d reused",
-        places[0],
-        places[-1],
+        chunk["start"],
+        chunk["stop"] - 1,
         result.rendered,
         result.reused,
     )
@@ -150,17 +143,17 @@ def frames_asset(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         kinds={"tensorflow", "png"},
         owners=OWNERS,
         code_version=CODE_VERSION,
+        ins={
+            "encoding_path": dg.AssetIn(dagster_type=dg.Nothing),
+            "noise_path": dg.AssetIn(dagster_type=dg.Nothing),
+        },
         description="The frames, in the store under their keys; only missing ones are rendered.",
     )
-    def frames(
-        walk_spec: dict,
-        encoding_path: np.ndarray,
-        noise_path: np.ndarray,
-        text_encodings: np.ndarray,
-    ) -> dict:
-        chunks = plan_chunks(walk_spec).map(
-            lambda chunk: render_chunk(chunk, walk_spec, encoding_path, noise_path, text_encodings)
+    def frames(walk_spec: dict, encoding_path: None, noise_path: None) -> dict:
+        chunks = plan_chunks(
+            walk_spec=walk_spec, encoding_path=encoding_path, noise_path=noise_path
         )
-        return collect_frames(walk_spec, chunks.collect())
+        done = chunks.map(lambda chunk: render_chunk(chunk, walk_spec))
+        return collect_frames(walk_spec, done.collect())
 
     return frames

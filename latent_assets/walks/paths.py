@@ -7,8 +7,9 @@ same bytes. Weights come in as exact fractions; 0 and 1 return the end points un
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -91,3 +92,11 @@ def rotate(x: RealArray, y: RealArray, turn: Fraction, radius: float = 1.0) -> F
     cosine, sine = circle(turn)
     turned = radius * (cosine * x.astype(np.float64) + sine * y.astype(np.float64))
     return turned.astype(np.float32)
+
+
+def step_sizes(path: Iterable[FloatArray]) -> list[float]:
+    """How far each place of a path is from the one before: the root mean square of the change.
+
+    Two places are held at a time: a long path need not fit in memory.
+    """
+    return [float(np.sqrt(np.mean(np.square(b - a)))) for a, b in pairwise(path)]

@@ -13,7 +13,7 @@ from fakes import fake_studio
 
 from latent_assets.cli import main
 from latent_assets.cli.templates import TEMPLATES
-from latent_assets.rendering import encode_prompts, job_of, render_frames
+from latent_assets.rendering import render_frames
 from latent_assets.settings import Settings
 from latent_assets.studio import Studio
 from latent_assets.walks.loading import load_walk
@@ -284,9 +284,7 @@ def test_schema_is_printed_or_written_for_editors(cli, data):
 def fill(studio, name="bird", text=BIRD):
     """Render a walk into the store, by the same loop as the graph."""
     spec = studio.specify(name, load_walk(write(studio.settings.data, name, text)))
-    unconditional = encode_prompts(studio, spec.rendering, [""])[0]
-    jobs = [job_of(studio, recipe) for recipe in spec.recipes()]
-    render_frames(studio, jobs, unconditional, batch_size=2)
+    render_frames(studio, spec.recipes(), batch_size=2)
     return spec
 
 

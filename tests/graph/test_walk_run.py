@@ -98,6 +98,24 @@ def test_a_changed_prompt_renders_its_segments_alone(studio, instance):
     assert studio.counts.encoded == ["d"]
 
 
+def test_paths_of_an_earlier_version_give_no_frame_of_this_one(tmp_path, instance):
+    """Who materializes the spec and the frames alone gets the pictures that the file describes."""
+    pixels = []
+    for name, prompts in (("stale", ["a, b", "a, c"]), ("fresh", ["a, c"])):
+        studio = fake_studio(tmp_path / name)
+        for place, each in enumerate(prompts):
+            write(studio, "w", each, frames=5)
+            job = build_defs(studio).resolve_job_def("render_walk")
+            last = ["walk_spec", "frames"] if place else None
+            selection = last and [dg.AssetKey(asset) for asset in last]
+            result = job.execute_in_process(
+                instance=instance, partition_key="w", asset_selection=selection
+            )
+        keys = result.asset_value("frames")["keys"]
+        pixels.append([frame.pixels for frame in studio.frames.read_many(keys)])
+    np.testing.assert_array_equal(*pixels)
+
+
 def test_format_speed_and_batches_render_nothing(studio, instance):
     write(studio, "w")
     run(studio, instance, "w")

@@ -1,9 +1,8 @@
 """The loop that renders, on a model of numpy alone: what is stored, and what receipts say."""
 
-import numpy as np
 from fakes import fake_studio
 
-from latent_assets.rendering import encode_prompts, job_of, render_frames
+from latent_assets.rendering import render_frames
 from latent_assets.walks.loading import parse_walk
 
 
@@ -11,9 +10,7 @@ def render(studio, frames: int, batch_size: int):
     walk = parse_walk(f"kind: noise_loop\nprompt: a\nframes: {frames}\n", "w.yaml")
     spec = studio.specify("w", walk)
     recipes = spec.recipes()
-    unconditional = np.asarray(encode_prompts(studio, spec.rendering, [""])[0])
-    jobs = [job_of(studio, recipe) for recipe in recipes]
-    return recipes, render_frames(studio, jobs, unconditional, batch_size=batch_size)
+    return recipes, render_frames(studio, recipes, batch_size=batch_size)
 
 
 def test_a_receipt_names_the_frames_of_its_forward_pass(tmp_path):
@@ -41,8 +38,6 @@ def test_a_frame_that_appears_twice_is_rendered_once(tmp_path):
     studio = fake_studio(tmp_path)
     text = "kind: interpolation\nprompts: [a, b, a]\nframes: 5\n"
     spec = studio.specify("w", parse_walk(text, "w.yaml"))
-    jobs = [job_of(studio, recipe) for recipe in spec.recipes()]
-    unconditional = encode_prompts(studio, spec.rendering, [""])[0]
-    result = render_frames(studio, jobs, unconditional, batch_size=2)
+    result = render_frames(studio, spec.recipes(), batch_size=2)
     assert result.rendered == studio.counts.frames == 3
     assert result.reused == 2

@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from latent_assets.walks.noise import gaussian
-from latent_assets.walks.paths import bilinear_weights, blend, circle, lerp, rotate, slerp
+from latent_assets.walks.paths import (
+    bilinear_weights,
+    blend,
+    circle,
+    lerp,
+    rotate,
+    slerp,
+    step_sizes,
+)
 
 units = st.fractions(0, 1, max_denominator=500)
 inner = units.filter(lambda t: 0 < t < 1)
@@ -248,3 +256,10 @@ def test_frame_i_of_n_stands_at_angle_2_pi_i_over_n(n, i):
 def test_rotation_scales_with_its_radius(seed, turn):
     x, y = pair(seed)
     np.testing.assert_allclose(rotate(x, y, turn, 0.25), 0.25 * rotate(x, y, turn), atol=1e-6)
+
+
+def test_the_sizes_of_steps_are_those_of_the_whole_path_at_once():
+    path = np.random.default_rng(0).standard_normal((9, 4, 6)).astype(np.float32)
+    expected = np.sqrt(np.mean(np.square(np.diff(path, axis=0)), axis=(1, 2)))
+    np.testing.assert_allclose(step_sizes(iter(path)), expected, rtol=1e-6)
+    assert step_sizes(iter(path[:1])) == []

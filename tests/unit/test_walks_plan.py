@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from latent_assets.errors import InvalidWalkError, UsageError
-from latent_assets.rendering import FrameJob, encode_prompts, render_frames
+from latent_assets.rendering import render_frames
 from latent_assets.studio import WalkSpec
-from latent_assets.walks.schema import WALK_ADAPTER, walk_prompts
+from latent_assets.walks.schema import WALK_ADAPTER
 
 PROMPTS = st.sampled_from(["a dog", "a cat", "an owl", "a boat"])
 COMMON = {
@@ -68,23 +68,8 @@ def specify(studio, document, name="walk"):
     return studio.specify(name, WALK_ADAPTER.validate_python(document))
 
 
-def jobs_of(studio, spec):
-    """As the asset graph makes them: encodings once, then each frame by its formula."""
-    prompts = walk_prompts(spec.walk)
-    arrays = encode_prompts(studio, spec.rendering, prompts)
-    encodings = dict(zip(prompts, arrays, strict=True))
-    shape = studio.describe_model(spec.rendering.model).latent_shape(spec.rendering.size)
-    return [
-        FrameJob(recipe, recipe.context.evaluate(encodings), recipe.noise.evaluate(shape))
-        for recipe in spec.recipes()
-    ]
-
-
 def render(studio, spec):
-    unconditional = encode_prompts(studio, spec.rendering, [spec.rendering.unconditional])[0]
-    return render_frames(
-        studio, jobs_of(studio, spec), unconditional, batch_size=spec.walk.batch_size
-    )
+    return render_frames(studio, spec.recipes(), batch_size=spec.walk.batch_size)
 
 
 @settings(max_examples=40)

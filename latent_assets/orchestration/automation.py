@@ -120,7 +120,10 @@ def _schedule(name: str, walk: Walk, job: UnresolvedAssetJobDefinition) -> dg.Sc
         cron_schedule=walk.schedule.cron,
         execution_timezone=walk.schedule.timezone,
         default_status=dg.DefaultScheduleStatus.STOPPED,
-        description=f"Renders the walk {name}; frames that are in the store are not rendered again",
+        description=(
+            f"Renders what is missing of the walk {name}, and makes its files anew if they would"
+            " come out otherwise. A walk that is whole costs seconds."
+        ),
     )
     def nightly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
         planned = context.scheduled_execution_time.isoformat()

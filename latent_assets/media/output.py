@@ -10,6 +10,9 @@ from latent_assets.errors import MediaError
 from latent_assets.store import atomic
 from latent_assets.store.failures import explain
 
+_ABANDONED_S = 3600
+"""A film is written to all the time; what was not for so long, nobody writes any more."""
+
 
 @contextmanager
 def written(path: Path) -> Iterator[Path]:
@@ -21,6 +24,7 @@ def written(path: Path) -> Iterator[Path]:
     try:
         with atomic.replacing(path) as temporary:
             yield temporary
+        atomic.clear_leftovers(path, older_than_s=_ABANDONED_S)
     except OSError as error:
         told = explain("write", str(path), error)
         raise MediaError(told.problem, told.cure) from error

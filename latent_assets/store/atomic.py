@@ -97,6 +97,14 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
+def clear_leftovers(path: Path, *, older_than_s: float) -> None:
+    """Removes what writers of `path` that were killed left beside it."""
+    for left in leftovers(path.parent, older_than_s=older_than_s):
+        if left.parent == path.parent and left.name.endswith(f"-{path.name[-40:]}"):
+            with suppress(OSError):
+                left.unlink()
+
+
 def leftovers(folder: Path, *, older_than_s: float) -> list[Path]:
     """Temporary files under `folder` that no living writer can still be writing."""
     limit = time.time() - older_than_s

@@ -2,6 +2,8 @@
 
 import base64
 import io
+import os
+import time
 
 import numpy as np
 import pytest
@@ -45,6 +47,17 @@ def test_grids_that_cannot_be_are_told():
         picture_grid(list, 3)
     with pytest.raises(MediaError, match="smaller grid"):
         picture_grid(lambda: [np.zeros((2, 20_000, 3), np.uint8)] * 2, 2)
+
+
+def test_what_a_killed_writer_left_is_cleared_away_when_nobody_can_be_writing_it(tmp_path):
+    now, path = time.time(), tmp_path / "grid.png"
+    ages = {".tmp-1-aa-grid.png": 7200, ".tmp-2-bb-grid.png": 60, ".tmp-3-cc-film.gif": 7200}
+    for name, age in {**ages, ".tmp-4-dd-grid.png": -7200}.items():
+        (tmp_path / name).write_bytes(b"half")
+        os.utime(tmp_path / name, (now - age, now - age))
+    write_png(noise(1), path)
+    left = {".tmp-2-bb-grid.png", ".tmp-3-cc-film.gif", ".tmp-4-dd-grid.png", "grid.png"}
+    assert {each.name for each in tmp_path.iterdir()} == left
 
 
 def test_a_grid_file_is_lossless_and_carries_its_record(tmp_path):

@@ -46,6 +46,10 @@ def gc(
     unreferenced: Annotated[
         bool, typer.Option("--unreferenced", help="What no walk file of the project names.")
     ] = False,
+    runs: Annotated[
+        str | None,
+        typer.Option(help="Also what Dagster keeps of runs that ended longer ago: 30d."),
+    ] = None,
     delete: Annotated[
         bool, typer.Option("--delete", help="Do it; without this nothing is removed.")
     ] = False,
@@ -57,24 +61,41 @@ def gc(
     """
     studio = open_studio()
     policy = Policy(
-        older_than_s=None if older_than is None else _seconds(older_than),
+        older_than_s=None if older_than is None else _seconds("--older-than", older_than),
         max_bytes=None if max_size is None else _bytes(max_size),
         unreferenced=unreferenced,
         referenced=referenced_keys(studio),
     )
     plan = plan_removal(studio.frames.objects, policy)
+    old = None if runs is None else _old_runs(studio, _seconds("--runs", runs), delete)
     if delete:
         remove(studio.frames.objects, plan)
     if as_json:
-        emit({"deleted": delete, **plan.as_dict()})
+        emit({"deleted": delete, **plan.as_dict(), **({} if old is None else {"runs": old})})
         return
     verb = "removed" if delete else "would remove"
     out.print(f"{verb} {len(plan.removals)} objects, {size(plan.bytes)}")
     for why, content in plan.by_reason().items():
         out.print(f"  {why:<13}{content.count:>8}  {size(content.bytes)}")
     out.print(f"  {'kept':<13}{plan.kept.count:>8}  {size(plan.kept.bytes)}")
-    if plan.removals and not delete:
+    if old is not None:
+        rest = "values between the steps of other old ones"
+        out.print(f"{verb} {old['removals']} runs of Dagster, and {rest}: {size(old['bytes'])}")
+    if not delete and (plan.removals or (old and old["bytes"])):
         out.print("Nothing was removed. Add --delete to do it.")
+
+
+def _old_runs(studio: Studio, older_than_s: float, delete: bool) -> dict[str, int]:
+    """What goes of Dagster's runs; Dagster is imported for those who ask for it."""
+    from latent_assets.orchestration.history import plan_old_runs, remove_old_runs
+    from latent_assets.orchestration.instance import open_instance
+
+    walks = WalkLibrary(studio.settings.walks_dir).names()
+    with open_instance(studio.settings) as instance:
+        old = plan_old_runs(instance, studio.settings.dagster_home, walks, older_than_s)
+        if delete:
+            remove_old_runs(instance, old)
+    return {"removals": len(old.runs), "bytes": old.bytes}
 
 
 def referenced_keys(studio: Studio) -> set[str]:
@@ -98,10 +119,10 @@ def referenced_keys(studio: Studio) -> set[str]:
     return keys
 
 
-def _seconds(text: str) -> float:
+def _seconds(option: str, text: str) -> float:
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhdw])", text.strip().lower())
     if match is None:
-        raise UsageError(f"--older-than {text!r} is no age", "Write it as 30d, 12h or 2w.")
+        raise UsageError(f"{option} {text!r} is no age", "Write it as 30d, 12h or 2w.")
     return float(match[1]) * _UNITS[match[2]]
 
 

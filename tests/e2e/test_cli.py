@@ -223,6 +223,7 @@ def test_plan_warns_on_stderr_of_words_that_the_model_does_not_know(cli, data):
         ("new", "spiral", "--kind", "spiral"),
         ("gc", "--older-than", "soon"),
         ("gc", "--older-than", "-1d"),
+        ("gc", "--runs", "soon"),
         ("gc", "--max-size", "much"),
         ("dance",),
         ("plan", "bird", "--unheard-of"),
@@ -422,6 +423,9 @@ def test_render_to_files_and_back_to_a_walk_file(cli, fake, data, tmp_path):
     assert str(gif) in first.json["outputs"]
     assert all(Path(path).is_file() for path in first.json["outputs"])
     assert fake.counts.frames == 3
+    collected = cli("gc", "--runs", "30d", "--json")
+    assert collected.json["runs"] == {"removals": 0, "bytes": 0}
+    assert "0 runs of Dagster" in cli("gc", "--runs", "30d", "--delete").out
 
     record = cli("inspect", gif, "--json").json
     assert record["walk"]["name"] == "bird"

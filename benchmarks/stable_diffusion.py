@@ -1,11 +1,12 @@
 """Stable Diffusion 1 on this machine: KerasCV's generate_image, this project, other runtimes.
 
-    python benchmarks/stable_diffusion.py [--other-python PATH] [--write docs/benchmarks.md]
+    python benchmarks/stable_diffusion.py [--other-python PATH [--others eager compiled openvino]]
+                                          [--write docs/benchmarks.md]
 
-Each contender is a process of its own with the real architecture, random weights and one
-thread. They take turns (one call each, then the next round), so that a busy machine disturbs all
-alike; what counts are the medians of the ratios within a round, of CPU seconds. `--other-python`
-names an interpreter that has torch, diffusers and, if it is to be measured, openvino.
+The real architecture with random weights and one thread, TensorFlow and torch in a process each
+(some 20 GB together). The contenders take turns (one call each, then the next round), so that a
+busy machine disturbs all alike; what counts are the medians of the ratios within a round, of CPU
+seconds. `--other-python` names an interpreter that has torch, diffusers and what `--others` needs.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import platform
 import statistics
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -23,8 +25,26 @@ MARK = "<!-- measured by benchmarks/stable_diffusion.py -->"
 GFLOP_PER_GUIDED_STEP = {128: 92.0, 256: 360.0, 512: 1607.0}
 """Of one picture: counted from the architecture (two evaluations)."""
 BATCH = 3
+COLUMNS = 100
 CASES = {128: (3, 3), 256: (2, 2)}
 """Size in pixels: denoising steps in a call, rounds."""
+TITLES = {
+    "keras_cv": "keras-cv",
+    "ours": "ours",
+    "steps": "ours, steps alone",
+    "eager": "diffusers, torch eager",
+    "compiled": "diffusers, torch.compile",
+    "openvino": "diffusers, OpenVINO",
+}
+"""What a worker can run, and its name in the table."""
+WHOLE = ("keras_cv", "ours")
+"""Those that render whole pictures; the others take guided steps alone."""
+EQUAL_DISTANCE = {
+    "keras_cv": {"steps": 25},
+    "ours": {"steps": 15, "sampler": "dpm++2m", "spacing": "karras"},
+}
+"""Calls that come equally near the limit of many steps (`samplers.py`)."""
+EQUAL_DISTANCE_PX = 128
 
 
 class Contender:
@@ -63,20 +83,19 @@ class Contender:
         self.process.wait()
 
 
-def measure(size: int, contenders: dict) -> dict:
-    """Seconds of every contender and round: {name: [CPU seconds per frame and step]}."""
+def measure(size: int, contenders: dict[str, Contender]) -> dict:
+    """Seconds of every contender and round: {run: [CPU seconds per frame and step]}."""
     steps, rounds = CASES[size]
-    seconds = {name: [] for name in contenders}
+    seconds = {run: [] for run in contenders}
     peaks = []
     for number in range(rounds + 1):
         peak = contenders["ours"].ask(run="gemm")
         log(f"{size} px, round {number}, GEMM: {peak}")
-        for name, worker in contenders.items():
-            run = name if name in ("keras-cv", "ours") else "steps"
+        for run, worker in contenders.items():
             answer = worker.ask(run=run, size=size, batch=BATCH, steps=steps)
-            log(f"{size} px, round {number}, {name}: {answer}")
+            log(f"{size} px, round {number}, {run}: {answer}")
             if number > 0:  # the first round traces and warms up
-                seconds[name].append(answer["cpu"] / BATCH / steps)
+                seconds[run].append(answer["cpu"] / BATCH / steps)
         if number > 0:
             peaks.append(peak["gflops"])
     return {"seconds": seconds, "gemm": statistics.median(peaks)}
@@ -86,32 +105,53 @@ def rows(size: int, result: dict) -> list[str]:
     """Markdown rows of one size. Who renders is compared with ours, who only steps with that."""
     seconds, gflop = result["seconds"], GFLOP_PER_GUIDED_STEP[size]
     lines = []
-    for name, values in seconds.items():
-        whole = name in ("keras-cv", "ours")
-        base = seconds["ours" if whole else "ours, steps alone"]
+    for run, values in seconds.items():
+        base = seconds["ours" if run in WHOLE else "steps"]
         ratio = statistics.median(v / b for v, b in zip(values, base, strict=True))
-        share = "" if whole else f"{gflop / statistics.median(values) / result['gemm']:.0%}"
+        share = "" if run in WHOLE else f"{gflop / statistics.median(values) / result['gemm']:.0%}"
         lines.append(
-            f"| {size} | {name} | {statistics.median(values):.2f} | {ratio:.2f} | {share} |"
+            f"| {size} | {TITLES[run]} | {statistics.median(values):.2f} | {ratio:.2f} | {share} |"
         )
     lines.append(f"| {size} | GEMM 2048³: {result['gemm']:.1f} GFLOP/s | | | 100% |")
     return lines
 
 
-def report(results: dict, versions: dict) -> str:
+def measure_equal_distance(worker: Contender) -> str:
+    """One call of each way to equally good pictures; a sentence with the ratio."""
+    seconds = {}
+    for run, options in EQUAL_DISTANCE.items():
+        answer = worker.ask(run=run, size=EQUAL_DISTANCE_PX, batch=BATCH, **options)
+        log(f"equal distance, {run} {options}: {answer}")
+        seconds[run] = answer["cpu"] / BATCH
+    ratio = seconds["keras_cv"] / seconds["ours"]
+    return (
+        f"At equal distance, {EQUAL_DISTANCE_PX} px, batch {BATCH}: 25 DDIM steps of"
+        f" `generate_image` take {seconds['keras_cv']:.1f} CPU s a frame, 15 steps of ours"
+        f" (dpm++2m, karras) {seconds['ours']:.1f}: **{ratio:.2f} times** as fast."
+    )
+
+
+def report(results: dict, equal_distance: str, versions: dict) -> str:
     """The whole section for the docs."""
+    cases = "; ".join(
+        f"{CASES[size][0]} steps in a call and {CASES[size][1]} rounds at {size} px"
+        for size in results
+    )
+    libraries = ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
+    machine = (
+        f"Machine: {platform.machine()}, {cpu_name()}, one thread each; Python"
+        f" {platform.python_version()}; {libraries}. Batch {BATCH}, guidance 7.5, DDIM; {cases},"
+        " after one to warm up."
+    )
     head = [
-        f"Machine: {platform.processor() or platform.machine()}, {cpu_name()}, one thread;"
-        f" Python {platform.python_version()}; "
-        + ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
-        + f". Batch {BATCH}, guidance 7.5, DDIM; (steps in a call, rounds) by size: {CASES}.",
+        textwrap.fill(machine, COLUMNS),
         "",
         "| px | contender | CPU s per frame and step | ours is faster by | of GEMM peak |",
         "| ---: | --- | ---: | ---: | ---: |",
     ]
-    return "\n".join(
-        head + [line for size, result in results.items() for line in rows(size, result)]
-    )
+    body = [line for size, result in results.items() for line in rows(size, result)]
+    closing = textwrap.fill(equal_distance, COLUMNS)
+    return "\n".join([*head, *body, "", closing]).rstrip()
 
 
 def cpu_name() -> str:
@@ -135,30 +175,30 @@ def main() -> None:
     """Start the contenders, let them take turns, report."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--other-python", help="an interpreter with torch and diffusers")
-    parser.add_argument("--openvino", action="store_true", help="measure OpenVINO too")
-    parser.add_argument("--sizes", type=int, nargs="+", default=[128, 256])
+    parser.add_argument(
+        "--others", nargs="+", default=["eager"], choices=["eager", "compiled", "openvino"]
+    )
+    parser.add_argument("--sizes", type=int, nargs="+", default=[128, 256], choices=list(CASES))
     parser.add_argument("--write", type=Path, help="page to write the result into")
     arguments = parser.parse_args()
-    ours = Contender("ours", sys.executable, "worker_tensorflow.py")
-    contenders = {"keras-cv": ours, "ours": ours, "ours, steps alone": ours}
+    ours = Contender("TensorFlow", sys.executable, "worker_tensorflow.py")
+    contenders = {"keras_cv": ours, "ours": ours, "steps": ours}
+    versions = ours.ask(run="versions")
     if arguments.other_python:
-        python = arguments.other_python
-        contenders["diffusers, torch eager"] = Contender(
-            "torch", python, "worker_torch.py", "eager"
-        )
-        if arguments.openvino:
-            contenders["OpenVINO"] = Contender("openvino", python, "worker_torch.py", "openvino")
-    versions = {}
-    for worker in contenders.values():
-        versions |= worker.ask(run="versions")
+        others = arguments.others
+        torch = Contender("torch", arguments.other_python, "worker_torch.py", *others)
+        contenders |= dict.fromkeys(others, torch)
+        versions |= torch.ask(run="versions")
     log(str(versions))
-    results = {}
+    results, equal_distance = {}, ""
     for size in arguments.sizes:
         results[size] = measure(size, contenders)
         log("\n".join(rows(size, results[size])))
+        if size == EQUAL_DISTANCE_PX:  # at once, while its functions are traced
+            equal_distance = measure_equal_distance(ours)
+    text = report(results, equal_distance, versions)
     for worker in set(contenders.values()):
         worker.close()
-    text = report(results, versions)
     print(text)
     if arguments.write:
         write(arguments.write, text)

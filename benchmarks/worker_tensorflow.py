@@ -10,6 +10,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -72,10 +73,12 @@ class Worker:
             )
         )
 
-    def ours(self, size: int, batch: int, steps: int) -> dict:
-        """The same pictures by this project's engine."""
+    def ours(
+        self, size: int, batch: int, steps: int, sampler: str = "ddim", spacing: str = "uniform"
+    ) -> dict:
+        """The same pictures by this project's engine (with "ddim" and "uniform")."""
         noise, scale = self.noise(size, batch), np.full(batch, SCALE, np.float32)
-        schedule = sampling_schedule("ddim", steps)
+        schedule = sampling_schedule(sampler, steps, spacing)
 
         def work() -> None:
             latents = self.engine.sample(
@@ -117,7 +120,7 @@ def main() -> None:
         request = json.loads(line)
         run = request.pop("run")
         answer = (
-            {**library_versions(), "keras-cv": "0.9.0"}
+            {**library_versions(), "keras-cv": version("keras-cv")}
             if run == "versions"
             else getattr(worker, run.replace("-", "_"))(**request)
         )

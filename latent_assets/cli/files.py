@@ -1,7 +1,7 @@
 """Commands on what was rendered: verify, inspect."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +11,9 @@ from rich.markup import escape
 from latent_assets.cli.common import AsJson, emit, err, open_studio, out, specify
 from latent_assets.errors import MediaError, UsageError
 from latent_assets.media import Provenance, inspect_file
+from latent_assets.media.shown import COMPARED, altered_frames
 from latent_assets.rendering import engine_environment, render_again
+from latent_assets.studio import Studio
 from latent_assets.verification import Recipe, Verdict, VerificationReport, choose, verify
 from latent_assets.walks.loading import WALK_SUFFIXES
 from latent_assets.walks.recipes import FrameRecipe
@@ -73,11 +75,39 @@ def verify_frames(
             digests=digests,
             alone=alone,
         )
+    altered = _altered(studio, path, keys, digests, report) if digests else None
+    ok = report.ok and not altered
     if as_json:
-        emit({"target": target, **report.as_dict()})
+        emit({"target": target, **report.as_dict(), "ok": ok, "altered": altered})
     else:
         _print(target, keys, report)
-    raise typer.Exit(0 if report.ok else 1)
+        if digests and altered is None:
+            out.print("  the pictures in the file itself are not compared: a still or a page")
+        if altered:
+            out.print(f"  {_numbers(altered, len(keys))}: the file shows something else")
+            out.print(
+                "    it was painted over, cut or encoded anew since it was made", markup=False
+            )
+    raise typer.Exit(0 if ok else 1)
+
+
+def _altered(
+    studio: Studio,
+    file: Path,
+    keys: Sequence[str],
+    digests: Mapping[str, str],
+    report: VerificationReport,
+) -> list[int] | None:
+    """Places at which the file shows something else than its frames; None if it cannot be told."""
+    if file.suffix not in COMPARED:
+        return None
+    good = {verdict.key for verdict in report.verdicts if verdict.good}
+    places = [
+        place
+        for place, key in enumerate(keys)
+        if key in good and studio.frames.read_receipt(key).pixel_digest == digests[key]
+    ]
+    return altered_frames(file, places, lambda place: studio.frames.read(keys[place]).pixels)
 
 
 def _print(target: str, keys: Sequence[str], report: VerificationReport) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from fakes import fake_studio
+from PIL import Image
 
 from latent_assets.cli import main
 from latent_assets.cli.templates import TEMPLATES
@@ -426,6 +427,16 @@ def test_render_to_files_and_back_to_a_walk_file(cli, fake, data, tmp_path):
     collected = cli("gc", "--runs", "30d", "--json")
     assert collected.json["runs"] == {"removals": 0, "bytes": 0}
     assert "0 runs of Dagster" in cli("gc", "--runs", "30d", "--delete").out
+
+    assert cli("verify", gif, "--json").json["altered"] == []
+    painted = gif.with_name("painted.gif")
+    first, *others = (Image.new("RGB", (32, 32), (40 * place, 9, 9)) for place in range(3))
+    with Image.open(gif) as image:
+        comment = image.info["comment"]
+    first.save(painted, save_all=True, append_images=others, comment=comment)
+    answer = cli("verify", painted, "--json")
+    assert (answer.code, answer.json["altered"]) == (1, [0, 1, 2])
+    assert "all 3 frames: the file shows something else" in cli("verify", painted).out
 
     record = cli("inspect", gif, "--json").json
     assert record["walk"]["name"] == "bird"

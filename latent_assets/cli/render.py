@@ -152,7 +152,16 @@ def _why(result: Any) -> str:
             if told is not None and told.description:
                 return str(told.description)
             return f"step {event.step_key} failed: {data.error}"
+        if event.is_job_failure and event.job_failure_data.error is not None:
+            return _innermost(event.job_failure_data.error)
     return "the run failed; see its log in the web UI (latent-assets ui)"
+
+
+def _innermost(error: Any) -> str:
+    """What went wrong before any step began, without Dagster's words around it."""
+    while error.cause is not None:
+        error = error.cause
+    return str(error.message).strip().partition(": ")[2] or str(error.message)
 
 
 def _progress(plan: Plan) -> Progress:

@@ -3,6 +3,7 @@
 import dagster as dg
 import numpy as np
 
+from latent_assets.orchestration.failures import told
 from latent_assets.orchestration.memory import Memory
 from latent_assets.orchestration.outputs import measured
 from latent_assets.rendering import encode_prompts
@@ -31,7 +32,8 @@ def frame_checks(partitions: dg.PartitionsDefinition) -> list[dg.AssetChecksDefi
     ) -> dg.AssetCheckResult:
         spec = WalkSpec.from_json(walk_spec)
         keys = [recipe.key for recipe in spec.recipes()]
-        wrong = studio.frames.check(dict.fromkeys(keys))
+        with told():
+            wrong = studio.frames.check(dict.fromkeys(keys))
         listed = keys == frames["keys"]
         return dg.AssetCheckResult(
             passed=not wrong and listed,
@@ -84,9 +86,9 @@ def frame_checks(partitions: dg.PartitionsDefinition) -> list[dg.AssetChecksDefi
     ) -> dg.AssetCheckResult:
         spec = WalkSpec.from_json(walk_spec)
         points, keyframes = route(spec.walk), keyframe_frames(spec.walk)
-        encodings = dict(
-            zip(spec.prompts, encode_prompts(studio, spec.rendering, spec.prompts), strict=True)
-        )
+        with told():
+            encoded = encode_prompts(studio, spec.rendering, spec.prompts)
+        encodings = dict(zip(spec.prompts, encoded, strict=True))
         wrong = []
         for place, prompt in keyframes.items():
             alone = FrameRecipe(
@@ -131,4 +133,5 @@ def frame_checks(partitions: dg.PartitionsDefinition) -> list[dg.AssetChecksDefi
 
 def _figures(studio: Studio, memory: Memory, walk_spec: dict, frames: dict) -> dict:
     closed = is_closed(WalkSpec.from_json(walk_spec).walk)
-    return measured(studio, memory, frames, closed=closed)
+    with told():
+        return measured(studio, memory, frames, closed=closed)

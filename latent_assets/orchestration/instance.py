@@ -49,7 +49,7 @@ def prepare_home(settings: Settings) -> Path:
 def open_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
     """The instance; its runs are seen in the web UI as well."""
     home = prepare_home(settings)
-    with _in_words(home), _open() as instance:
+    with _in_words(home), _open(home) as instance:
         bury_dead_runs(instance, home)
         yield instance
 
@@ -147,13 +147,28 @@ def _told(home: Path, error: BaseException) -> LatentAssetsError | None:
     return explain("write Dagster's records in", str(home), OSError(number, os.strerror(number)))
 
 
-def _open() -> dg.DagsterInstance:
-    """Two processes that open a fresh SQLite home at once collide once; then the tables exist."""
-    for attempt in range(_ATTEMPTS):
-        try:
-            return dg.DagsterInstance.get()
-        except Exception as error:
-            if "already exists" not in str(error) or attempt == _ATTEMPTS - 1:
-                raise
-            time.sleep(0.5 * (attempt + 1))
+def _open(home: Path) -> dg.DagsterInstance:
+    """One process at a time: two that create the tables of a fresh home at once break them.
+
+    Dagster's own processes do not know our lock; a collision with them is over after a moment.
+    """
+    with _alone(home):
+        for attempt in range(_ATTEMPTS):
+            try:
+                return dg.DagsterInstance.get()
+            except Exception as error:
+                if "already exists" not in str(error) or attempt == _ATTEMPTS - 1:
+                    raise
+                time.sleep(0.5 * (attempt + 1))
     raise AssertionError
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Waits until no other process is in such a block with this folder."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

@@ -10,7 +10,9 @@ from typing import Any
 import dagster as dg
 import numpy as np
 
+from latent_assets.orchestration.failures import told
 from latent_assets.store.atomic import replacing
+from latent_assets.store.failures import explaining
 
 EXTENSIONS = (".npy", ".json")
 
@@ -24,10 +26,9 @@ class NativeIOManager(dg.IOManager):
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         """Writes atomically: two runs of one walk at once leave one whole file."""
         stem = self._stem(context)
-        stem.parent.mkdir(parents=True, exist_ok=True)
         extension = ".npy" if isinstance(obj, np.ndarray) else ".json"
         path = stem.with_name(stem.name + extension)
-        with replacing(path) as temporary:
+        with told(), explaining("write", path), replacing(path) as temporary:
             if isinstance(obj, np.ndarray):
                 with temporary.open("wb") as file:
                     np.save(file, obj, allow_pickle=False)
@@ -40,10 +41,11 @@ class NativeIOManager(dg.IOManager):
         assert context.upstream_output is not None
         stem = self._stem(context if context.has_asset_key else context.upstream_output)
         array, document = (stem.with_name(stem.name + extension) for extension in EXTENSIONS)
-        if array.exists():
-            return np.load(array, mmap_mode="r", allow_pickle=False)
-        if document.exists():
-            return json.loads(document.read_text(encoding="utf-8"))
+        with told(), explaining("read", stem):
+            if array.exists():
+                return np.load(array, mmap_mode="r", allow_pickle=False)
+            if document.exists():
+                return json.loads(document.read_text(encoding="utf-8"))
         what = stem.relative_to(self.base)
         raise dg.Failure(
             f"there is no {what}: it was not materialized yet, or its file is gone. "

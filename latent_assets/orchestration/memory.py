@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from latent_assets.store.atomic import replacing
+from latent_assets.store.failures import explaining
 from latent_assets.walks.recipes import digest_of
 
 
@@ -30,8 +31,7 @@ class Memory:
             return json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             made = make()
-        with replacing(path) as temporary:
-            temporary.write_text(json.dumps(made), encoding="utf-8")
+        _write(path, made)
         return made
 
     def write_once(self, path: Path, source: object, write: Callable[[], Any]) -> None:
@@ -46,8 +46,13 @@ class Memory:
         except (OSError, ValueError):
             pass
         write()
-        with replacing(note) as temporary:
-            temporary.write_text(json.dumps(_sha256(path)), encoding="utf-8")
+        _write(note, _sha256(path))
+
+
+def _write(path: Path, document: object) -> None:
+    """Raises StoreError."""
+    with explaining("write", path), replacing(path) as temporary:
+        temporary.write_text(json.dumps(document), encoding="utf-8")
 
 
 def _sha256(path: Path) -> str:

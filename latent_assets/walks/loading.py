@@ -60,9 +60,12 @@ def parse_walk(text: str, file: str) -> Walk:
 
 def walk_files(folder: Path) -> list[Path]:
     """The walk files of a folder, by name."""
-    if not folder.is_dir():
-        return []
-    return sorted(p for p in folder.iterdir() if p.suffix in WALK_SUFFIXES and p.is_file())
+    try:
+        if not folder.is_dir():
+            return []
+        return sorted(p for p in folder.iterdir() if p.suffix in WALK_SUFFIXES and p.is_file())
+    except OSError as error:
+        raise UsageError(f"cannot read {printable(str(folder))}: {error.strerror}") from None
 
 
 # --- reading ----------------------------------------------------------------------------------

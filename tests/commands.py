@@ -1,0 +1,134 @@
+"""The command line on models of numpy alone, each command in a process that can be killed.
+
+The processes are forked from a server that has imported everything: a start takes milliseconds.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import math
+import multiprocessing
+import os
+import signal
+import struct
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+PRELOAD = ["fakes", "latent_assets.cli.app", "latent_assets.orchestration.build", "commands"]
+TESTS = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Answer:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+class Command:
+    """`latent-assets ARGUMENTS`, running, at the head of a process group of its own."""
+
+    def __init__(
+        self,
+        data: Path,
+        *arguments: str,
+        settings: Mapping[str, str] | None = None,
+        pause_s: float = 0.0,
+        powerless: bool = False,
+    ) -> None:
+        """settings: of LATENT_ASSETS_*, without that; pause_s: of each batch.
+
+        powerless: as a user whom the file system's permissions bind, also if this one is root.
+        """
+        self._log = data.parent / f"{data.name}.{time.monotonic_ns()}"
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("LATENT_ASSETS_")}
+        environment |= {f"LATENT_ASSETS_{k}": v for k, v in (settings or {}).items()}
+        environment["LATENT_ASSETS_DATA"] = str(data)
+        arguments_of = (environment, arguments, str(self._log), pause_s, powerless)
+        self._process = _server().Process(target=_run, args=arguments_of)
+        self._process.start()
+
+    @property
+    def cpu_s(self) -> float:
+        """The processor time that it has used: how far it is, however busy the machine."""
+        assert self._process.pid is not None
+        clock = (~self._process.pid << 3) | 2  # Linux: clock_getcpuclockid(3)
+        try:
+            return time.clock_gettime(clock)
+        except OSError:
+            return math.inf  # it is over
+
+    def kill(self) -> bool:
+        """Kill the whole group, as the kernel or a power cut would. Whether it was not over yet."""
+        assert self._process.pid is not None
+        try:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        except ProcessLookupError:  # over; or not yet at the head of its group
+            self._process.kill()
+        self._process.join()
+        return self._process.exitcode == -signal.SIGKILL
+
+    def over_within(self, seconds: float) -> bool:
+        self._process.join(seconds)
+        return self._process.exitcode is not None
+
+    def answer(self, within_s: float = 120) -> Answer:
+        """Raises AssertionError if it hangs."""
+        over = self.over_within(within_s)
+        if not over:
+            self.kill()
+        out, err = (Path(f"{self._log}.{name}") for name in ("out", "err"))
+        assert over, f"it hangs: {out.read_text()}\n{err.read_text()}"
+        assert self._process.exitcode is not None
+        return Answer(self._process.exitcode, out.read_text(), err.read_text())
+
+
+def _server() -> Any:
+    # The server finds the tests by this variable alone.
+    paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    if str(TESTS) not in paths:
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(TESTS), *paths]))
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(PRELOAD)
+    return context
+
+
+def _run(
+    environment: dict[str, str],
+    arguments: tuple[str, ...],
+    log: str,
+    pause_s: float,
+    powerless: bool,
+) -> None:
+    from fakes import fake_studio  # noqa: PLC0415 - tests that only start commands need no fakes
+
+    from latent_assets.cli import main  # noqa: PLC0415
+    from latent_assets.studio import Studio  # noqa: PLC0415
+
+    os.setsid()
+    for number, name in ((1, "out"), (2, "err")):
+        os.dup2(os.open(f"{log}.{name}", os.O_CREAT | os.O_WRONLY, 0o600), number)
+    os.environ.clear()
+    os.environ.update(environment)
+    if powerless:
+        _drop_capabilities()
+    Studio.open = lambda settings: fake_studio(
+        settings.data, before_batch=lambda _done: time.sleep(pause_s), settings=settings
+    )
+    sys.argv = ["latent-assets", *arguments]
+    main()
+
+
+def _drop_capabilities() -> None:
+    """Linux: root without its capabilities is bound by permissions as every owner is."""
+    version_3, nobody = 0x20080522, bytes(24)
+    ctypes.CDLL(None).capset(struct.pack("<Ii", version_3, 0), nobody)

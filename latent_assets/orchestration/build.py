@@ -7,6 +7,7 @@ import dagster as dg
 
 from latent_assets.orchestration.assets import spec_assets
 from latent_assets.orchestration.automation import (
+    RETRY_WHOLE_RUNS,
     render_job,
     schedules,
     walk_file_asset,
@@ -55,7 +56,7 @@ def build_defs(
             dg.AutomationConditionSensorDefinition(
                 AUTOMATION,
                 target=dg.AssetSelection.all(),
-                run_tags={"dagster/retry_strategy": "ALL_STEPS"},
+                run_tags=RETRY_WHOLE_RUNS,
             ),
         ],
         resources={
@@ -75,8 +76,10 @@ def _living(studio: Studio) -> dg.ResourceDefinition:
 
     @dg.resource(description="Models and stores, opened from the settings.")
     def studio_of_run(context: dg.InitResourceContext) -> Studio:
-        if context.run_id is not None:
-            show_life(studio.settings.dagster_home, context.run_id)
+        if context.run is not None and context.instance is not None:
+            show_life(studio.settings.dagster_home, context.run.run_id)
+            # The web UI starts runs of its own that no tag of ours can reach before they begin.
+            context.instance.add_run_tags(context.run.run_id, RETRY_WHOLE_RUNS)
         return studio
 
     return studio_of_run

@@ -1,5 +1,6 @@
 """One walk through the whole asset graph, on a model of numpy alone."""
 
+import time
 from pathlib import Path
 
 import dagster as dg
@@ -192,6 +193,23 @@ def test_a_damaged_frame_is_rendered_again(studio, instance):
     studio.counts.reset()
     assert run(studio, instance, "w").success
     assert studio.counts.frames == 1
+
+
+@pytest.mark.parametrize("jump_s", [-86_400, 86_400])
+def test_a_clock_that_jumps_in_mid_render_is_not_noticed(tmp_path, instance, monkeypatch, jump_s):
+    right, wrong_by = time.time, [0.0]
+    monkeypatch.setattr("time.time", lambda: right() + wrong_by[0])
+
+    def before_batch(done: int) -> None:
+        wrong_by[0] = jump_s if done else 0.0
+
+    studio = fake_studio(tmp_path, before_batch=before_batch)
+    write(studio, "w", more="batch_size: 2")
+    result = run(studio, instance, "w")
+    assert result.success
+    assert result.asset_value("frames")["seconds"] >= 0
+    assert studio.counts.frames == 9
+    assert set(studio.frames.check(studio.frames.keys())) == set()
 
 
 def test_a_walk_with_a_lost_frame_fails_by_name(studio, instance):

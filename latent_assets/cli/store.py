@@ -79,8 +79,8 @@ def gc(
         out.print(f"  {why:<13}{content.count:>8}  {size(content.bytes)}")
     out.print(f"  {'kept':<13}{plan.kept.count:>8}  {size(plan.kept.bytes)}")
     if old is not None:
-        rest = "values between the steps of other old ones"
-        out.print(f"{verb} {old['removals']} runs of Dagster, and {rest}: {size(old['bytes'])}")
+        rest = "values between steps and previews that no later run used"
+        out.print(f"{verb} {old['removals']} runs of Dagster, {rest}: {size(old['bytes'])}")
     if not delete and (plan.removals or (old and old["bytes"])):
         out.print("Nothing was removed. Add --delete to do it.")
 

@@ -33,7 +33,8 @@ class OldRuns:
     runs: tuple[str, ...]
     """Runs that go as a whole: they made the latest version of nothing."""
     paths: tuple[Path, ...]
-    """Files and folders: of those runs, all; of the others, the values between their steps."""
+    """Files and folders: of those runs, all; of the others, the values between their steps; and
+    previews and figures that no run has used since."""
     bytes: int
 
 
@@ -59,6 +60,7 @@ def plan_old_runs(
     values = [home / "storage" / "runs" / run for run in old]
     paths = [path for path in [*values, *_left_by(home, runs)] if path.exists()]
     paths += _orphans(home, set(instance.get_run_ids()), limit)
+    paths += _unused(home / "storage" / "memory", limit)
     return OldRuns(runs, tuple(paths), sum(map(_size, paths)))
 
 
@@ -112,6 +114,11 @@ def _orphans(home: Path, known: set[str], limit: float) -> list[Path]:
         for path in sorted(folder.iterdir())
         if path.name not in known and path.stat().st_mtime < limit
     ]
+
+
+def _unused(memory: Path, limit: float) -> list[Path]:
+    """What was remembered for runs (`orchestration.memory`), and not asked for since."""
+    return [path for path in sorted(memory.glob("*/*.json")) if path.stat().st_mtime < limit]
 
 
 def _size(path: Path) -> int:

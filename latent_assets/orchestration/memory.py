@@ -6,7 +6,9 @@ digests have the same previews.
 
 import hashlib
 import json
+import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +30,12 @@ class Memory:
         """
         path = self.folder / what / f"{digest_of(source)}.json"
         try:
-            return json.loads(path.read_text(encoding="utf-8"))
+            known = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             made = make()
+        else:
+            _note_use(path)
+            return known
         _write(path, made)
         return made
 
@@ -42,11 +47,18 @@ class Memory:
         note = self.folder / "files" / f"{digest_of([str(path), source])}.json"
         try:
             if json.loads(note.read_text(encoding="utf-8")) == _sha256(path):
+                _note_use(note)
                 return
         except (OSError, ValueError):
             pass
         write()
         _write(note, _sha256(path))
+
+
+def _note_use(path: Path) -> None:
+    """A document's date is that of its last use: what nobody asks for can be collected by it."""
+    with suppress(OSError):
+        os.utime(path)
 
 
 def _write(path: Path, document: object) -> None:

@@ -1,5 +1,6 @@
 """What old runs leave behind goes; what the web UI shows of a walk, and what is stale, stays."""
 
+import os
 from pathlib import Path
 
 import dagster as dg
@@ -7,8 +8,10 @@ import pytest
 from fakes import fake_studio
 
 from latent_assets.orchestration.build import build_defs
-from latent_assets.orchestration.history import plan_old_runs, remove_old_runs
+from latent_assets.orchestration.history import _unused, plan_old_runs, remove_old_runs
 from latent_assets.orchestration.instance import open_instance
+from latent_assets.orchestration.memory import Memory
+from latent_assets.walks.recipes import digest_of
 
 pytestmark = pytest.mark.slow
 
@@ -52,6 +55,7 @@ def test_runs_go_when_they_are_old_and_others_have_taken_their_place(studio, ins
     old = in_days(studio, instance, 40)
     assert old.runs == (first,)
     assert old.bytes > 100_000
+    assert any(path.match("memory/*/*.json") for path in old.paths)
     assert instance.get_run_by_id(first)  # a plan changes nothing
     remove_old_runs(instance, old)
     assert instance.get_run_by_id(first) is None
@@ -104,3 +108,14 @@ def test_values_of_runs_that_dagster_has_deleted_go_too(studio, instance):
     instance.delete_run(gone)
     old = in_days(studio, instance, 40)
     assert studio.settings.dagster_home / "storage" / "runs" / gone in old.paths
+
+
+def test_previews_that_a_run_has_used_since_stay(tmp_path):
+    memory = Memory(tmp_path)
+    for source in ("used", "unused"):
+        memory.recall("strips", source, lambda: "a picture")
+    for path in tmp_path.rglob("*.json"):
+        os.utime(path, (0, 0))
+    assert memory.recall("strips", "used", lambda: "another") == "a picture"
+    (left,) = _unused(tmp_path, limit=1000)
+    assert left.stem == digest_of("unused")

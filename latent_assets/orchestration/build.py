@@ -1,6 +1,6 @@
 """The asset graph over a studio: everything that Dagster is to know, put together."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import dagster as dg
@@ -16,7 +16,7 @@ from latent_assets.orchestration.automation import (
 )
 from latent_assets.orchestration.checks import frame_checks
 from latent_assets.orchestration.frames import frames_asset
-from latent_assets.orchestration.instance import show_life
+from latent_assets.orchestration.instance import show_life, watch
 from latent_assets.orchestration.io import NativeIOManager
 from latent_assets.orchestration.memory import Memory
 from latent_assets.orchestration.outputs import output_assets
@@ -75,11 +75,15 @@ def _living(studio: Studio) -> dg.ResourceDefinition:
     """The studio; the process that uses it in a run shows that it lives."""
 
     @dg.resource(description="Models and stores, opened from the settings.")
-    def studio_of_run(context: dg.InitResourceContext) -> Studio:
-        if context.run is not None and context.instance is not None:
-            show_life(studio.settings.dagster_home, context.run.run_id)
-            # The web UI starts runs of its own that no tag of ours can reach before they begin.
-            context.instance.add_run_tags(context.run.run_id, RETRY_WHOLE_RUNS)
-        return studio
+    def studio_of_run(context: dg.InitResourceContext) -> Iterator[Studio]:
+        if context.run is None or context.instance is None:
+            yield studio
+            return
+        home = studio.settings.dagster_home
+        show_life(home, context.run.run_id)
+        # The web UI starts runs of its own that no tag of ours can reach before they begin.
+        context.instance.add_run_tags(context.run.run_id, RETRY_WHOLE_RUNS)
+        with watch(context.instance, home):
+            yield studio
 
     return studio_of_run

@@ -11,6 +11,7 @@ import fcntl
 import os
 import shutil
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +27,7 @@ from latent_assets.store.failures import explain, explaining
 TEMPLATE = PROJECT_ROOT / "data" / "dagster" / "dagster.yaml"
 ALIVE = "alive"
 """Folder of the locks, in DAGSTER_HOME."""
+WATCH_S = 5.0
 _ATTEMPTS = 5
 _NO_ROOM_BYTES = 2**20
 _held: dict[Path, IO[str]] = {}
@@ -73,12 +75,31 @@ def show_life(home: Path, run_id: str) -> None:
     _held[path] = file
 
 
+@contextlib.contextmanager
+def watch(instance: dg.DagsterInstance, home: Path) -> Iterator[None]:
+    """In the block, bury whoever dies meanwhile: this run may wait for the place that it held."""
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.wait(WATCH_S):
+            # A watchman's trouble (a database that is locked) must not become the run's.
+            with contextlib.suppress(Exception):
+                if any(path not in _held for path in _locks(home)):
+                    bury_dead_runs(instance, home)
+
+    thread = threading.Thread(target=look, name="watch over dead runs", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
 def bury_dead_runs(instance: dg.DagsterInstance, home: Path) -> list[str]:
     """End the runs whose process was killed, and free their places in the pools."""
     buried = []
-    for path in sorted((home / ALIVE).glob("*")):
-        if is_temporary(path.name):
-            continue
+    for path in _locks(home):
         run = instance.get_run_by_id(path.name)
         if path in _held and (run is None or run.is_finished):
             _held.pop(path).close()
@@ -89,6 +110,10 @@ def bury_dead_runs(instance: dg.DagsterInstance, home: Path) -> list[str]:
                 # Last: whoever is killed in the middle of a burial leaves it to the next.
                 path.unlink(missing_ok=True)
     return buried
+
+
+def _locks(home: Path) -> list[Path]:
+    return [path for path in sorted((home / ALIVE).glob("*")) if not is_temporary(path.name)]
 
 
 def _bury(instance: dg.DagsterInstance, run_id: str) -> bool:

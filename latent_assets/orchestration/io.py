@@ -34,6 +34,10 @@ class NativeIOManager(dg.IOManager):
                     np.save(file, obj, allow_pickle=False)
             else:
                 temporary.write_text(json.dumps(obj, indent=1), encoding="utf-8")
+        # A value that was of the other kind in an earlier version must not be read in its place.
+        for other in EXTENSIONS:
+            if other != extension:
+                stem.with_name(stem.name + other).unlink(missing_ok=True)
         context.add_output_metadata({"value": dg.MetadataValue.path(str(path))})
 
     def load_input(self, context: dg.InputContext) -> Any:

@@ -117,6 +117,15 @@ def test_paths_of_an_earlier_version_give_no_frame_of_this_one(tmp_path, instanc
     np.testing.assert_array_equal(*pixels)
 
 
+def test_a_value_of_another_kind_takes_the_place_of_the_earlier_one(studio, instance):
+    write(studio, "w")
+    folder = studio.settings.dagster_home / "storage" / "assets" / "encoding_path"
+    folder.mkdir(parents=True)
+    np.save(folder / "w.npy", np.zeros(3))
+    assert run(studio, instance, "w").success
+    assert [path.name for path in folder.iterdir()] == ["w.json"]
+
+
 def test_format_speed_and_batches_render_nothing(studio, instance):
     write(studio, "w")
     run(studio, instance, "w")

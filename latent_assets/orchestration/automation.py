@@ -17,14 +17,29 @@ RETRY_WHOLE_RUNS = {"dagster/retry_strategy": "ALL_STEPS"}
 """Redoing is free, the frames are in the store; retrying from failure can lose chunks."""
 
 WALK_FILE = dg.AssetKey("walk_file")
+WALK_SPEC = dg.AssetKey("walk_spec")
 
 
-def when_changed() -> When:
-    """Render a walk once when its file's meaning, or our code, has changed; then be quiet."""
-    changed = When.any_deps_match(When.data_version_changed() | When.will_be_requested())
+def when_changed(asset: dg.AssetKey) -> When:
+    """Render a walk once when its file's meaning, or our code, has changed; then be quiet.
+
+    Dagster's own `since_last_handled` would call a change of the file settled by any new
+    `walk_spec`: a file edited while its walk is rendered would be forgotten. So for `walk_spec`,
+    which reads the file, a change is settled by a request that was made *after* it was seen
+    (`newly_requested` tells of the tick before). What follows from `walk_spec` changes by its own
+    runs too, and is settled by them.
+    """
+    changed = When.any_deps_match(When.data_version_changed())
     trigger = changed | When.missing().newly_true() | When.code_version_changed()
+    settled = (
+        When.newly_requested() & ~changed
+        if asset == WALK_SPEC
+        else When.newly_requested() | When.newly_updated()
+    )
+    due = trigger.since(settled | When.initial_evaluation())
+    with_what_it_needs = When.any_deps_match(When.will_be_requested())
     blocked = When.any_deps_missing() | When.any_deps_in_progress() | When.in_progress()
-    return (trigger.since_last_handled() & ~blocked).with_label("when the walk changed")
+    return ((due | with_what_it_needs) & ~blocked).with_label("when the walk changed")
 
 
 def walk_version(walk: Walk) -> str:

@@ -41,7 +41,7 @@ def build_defs(
     names = library.names()
     partitions = dg.StaticPartitionsDefinition(names)
     assets = dg.map_asset_specs(
-        lambda spec: spec.replace_attributes(automation_condition=when_changed()),
+        lambda spec: spec.replace_attributes(automation_condition=when_changed(spec.key)),
         [*spec_assets(partitions), frames_asset(partitions), *output_assets(partitions)],
     )
     job = render_job(partitions)

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
+from dagster._core.loader import LoadingContextForTest
 from fakes import FakeStudio, fake_studio
 
 from latent_assets.orchestration.build import build_defs
@@ -68,14 +70,26 @@ class Daemon:
             assert job.execute_in_process(instance=self.instance, partition_key=walk).success
         return walks
 
+    def render(self, *walks: str) -> None:
+        """As a person would, by Materialize."""
+        job = self.defs.resolve_job_def("render_walk")
+        for walk in walks:
+            assert job.execute_in_process(instance=self.instance, partition_key=walk).success
+
+    def stale(self, asset: dg.AssetKey) -> set[str]:
+        """The walks whose partition of the asset the web UI marks as stale."""
+        graph = self.defs.resolve_asset_graph()
+        context = LoadingContextForTest(self.instance)
+        resolver = CachingStaleStatusResolver(self.instance, graph, context)
+        status = {name: resolver.get_status(asset, name) for name in ("one", "two")}
+        return {name for name, found in status.items() if found is StaleStatus.STALE}
+
 
 def test_exactly_the_changed_walk_runs_once_and_then_it_is_quiet(studio, instance):
     daemon = Daemon(studio, instance)
     daemon.watch()
     daemon.tick()
-    job = daemon.defs.resolve_job_def("render_walk")
-    for walk in ("one", "two"):
-        job.execute_in_process(instance=instance, partition_key=walk)
+    daemon.render("one", "two")
     for _ in range(2):
         daemon.watch()
         daemon.tick()
@@ -87,6 +101,63 @@ def test_exactly_the_changed_walk_runs_once_and_then_it_is_quiet(studio, instanc
     for _ in range(3):
         assert daemon.watch() == []
         assert daemon.tick() == set()
+
+
+@pytest.mark.parametrize("rendered", [(), ("one",), ("one", "two")])
+def test_switching_on_in_the_order_of_the_docs_renders_nothing(studio, instance, rendered):
+    daemon = Daemon(studio, instance)
+    daemon.render(*rendered)
+    assert daemon.watch() == ["one", "two"]
+    assert daemon.tick() == daemon.tick() == set()
+
+
+def test_the_web_ui_shows_exactly_the_changed_walk_as_stale(studio, instance):
+    daemon = Daemon(studio, instance)
+    daemon.watch()
+    daemon.tick()
+    daemon.render("one", "two")
+    daemon.watch()
+    assert daemon.stale(SPEC) == daemon.stale(FRAMES) == set()
+    write(studio, "two", "seed: 5")
+    daemon.watch()
+    assert daemon.stale(SPEC) == {"two"}
+    assert daemon.stale(FRAMES) == set(), "Dagster shows staleness one step at a time"
+    assert daemon.tick() == {"two"}
+    assert daemon.stale(SPEC) == daemon.stale(FRAMES) == set()
+
+
+def test_a_new_walk_spec_alone_makes_the_frames_stale(studio, instance):
+    daemon = Daemon(studio, instance)
+    daemon.watch()
+    daemon.render("one", "two")
+    write(studio, "two", "seed: 5")
+    daemon.defs.resolve_job_def("render_walk").execute_in_process(
+        instance=instance, partition_key="two", asset_selection=[SPEC]
+    )
+    assert daemon.stale(FRAMES) == {"two"}
+
+
+def test_a_file_edited_while_its_walk_is_rendered_is_rendered_again(studio, instance):
+    """The change is seen in the same tick as the end of a run that began before it."""
+    daemon = Daemon(studio, instance)
+    daemon.watch()
+    daemon.tick()
+    write(studio, "two", "seed: 5")
+    daemon.watch()
+    edited: list[str] = []
+
+    def edit_meanwhile(*_: object) -> None:
+        if not edited:
+            write(studio, "two", "seed: 6")
+            edited.extend(daemon.watch())
+
+    daemon.defs = build_defs(studio, on_frames=edit_meanwhile)
+    assert daemon.tick() == {"two"}
+    assert edited == ["two"]
+    studio.counts.reset()
+    assert daemon.tick() == {"two"}
+    assert studio.counts.frames == 3
+    assert daemon.tick() == daemon.tick() == set()
 
 
 def test_spacing_comments_and_order_are_no_change(studio, instance):

@@ -13,7 +13,7 @@ help:
 	@echo "make test       set up and run all fast tests"
 	@echo "make ui         open the web UI"
 	@echo "make check      lint, types, walls between the rooms"
-	@echo "make test-slow  the slow tests: kill -9, S3, the training pipeline"
+	@echo "make test-slow  the slow tests: kill -9, full disks, the web UI, S3, the training pipeline"
 	@echo "make test-parity  Stable Diffusion's real architecture against KerasCV: 9 GB, half an hour"
 
 setup: $(READY)

@@ -20,6 +20,8 @@ COEFFICIENTS = 5
 Tensor = Any
 Denoise = Callable[[Tensor, Tensor, Tensor], Tensor]
 """(latents (B, h, w, 4), time (B, 320), context (B, T, D)) -> noise (B, h, w, 4) float32."""
+Predict = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], Tensor]
+"""(latents, time, context, unconditional, scale (B, 1, 1, 1)) -> the guided noise."""
 
 
 def timestep_embedding(timesteps: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
@@ -36,50 +38,48 @@ def timestep_embedding(timesteps: npt.NDArray[np.int64]) -> npt.NDArray[np.float
     return np.asarray(ops.concatenate([ops.cos(angles), ops.sin(angles)], axis=1))
 
 
-def guided_in_one_batch(denoise: Denoise) -> Callable[..., Tensor]:
+def guided_in_one_batch(
+    denoise: Denoise,
+    latents: Tensor,
+    time: Tensor,
+    context: Tensor,
+    unconditional: Tensor,
+    scale: Tensor,
+) -> Tensor:
     """Classifier-free guidance (Ho & Salimans 2022): both passes in one batch of 2B."""
     import tensorflow as tf
 
-    def predict(
-        latents: Tensor, time: Tensor, context: Tensor, unconditional: Tensor, scale: Tensor
-    ) -> Tensor:
-        both = denoise(
-            tf.concat([latents, latents], axis=0),
-            tf.concat([time, time], axis=0),
-            tf.concat([context, unconditional], axis=0),
-        )
-        with_prompt, without = tf.split(both, 2, axis=0)
-        return without + scale * (with_prompt - without)
-
-    return predict
+    both = denoise(
+        tf.concat([latents, latents], axis=0),
+        tf.concat([time, time], axis=0),
+        tf.concat([context, unconditional], axis=0),
+    )
+    with_prompt, without = tf.split(both, 2, axis=0)
+    return without + scale * (with_prompt - without)
 
 
-def guided_in_two_calls(denoise: Denoise) -> Callable[..., Tensor]:
+def guided_in_two_calls(
+    denoise: Denoise,
+    latents: Tensor,
+    time: Tensor,
+    context: Tensor,
+    unconditional: Tensor,
+    scale: Tensor,
+) -> Tensor:
     """The same, one call after the other as in KerasCV: bit-identical to its `generate_image`."""
-
-    def predict(
-        latents: Tensor, time: Tensor, context: Tensor, unconditional: Tensor, scale: Tensor
-    ) -> Tensor:
-        without = denoise(latents, time, unconditional)
-        with_prompt = denoise(latents, time, context)
-        return without + scale * (with_prompt - without)
-
-    return predict
+    without = denoise(latents, time, unconditional)
+    with_prompt = denoise(latents, time, context)
+    return without + scale * (with_prompt - without)
 
 
-def unguided(denoise: Denoise) -> Callable[..., Tensor]:
+def unguided(
+    denoise: Denoise, latents: Tensor, time: Tensor, context: Tensor, *_unused: Tensor
+) -> Tensor:
     """For guidance scale 1, where the guided prediction is the one with the prompt."""
-
-    def predict(
-        latents: Tensor, time: Tensor, context: Tensor, unconditional: Tensor, scale: Tensor
-    ) -> Tensor:
-        del unconditional, scale
-        return denoise(latents, time, context)
-
-    return predict
+    return denoise(latents, time, context)
 
 
-def _stepper(predict: Callable[..., Tensor]) -> Callable[..., tuple[Tensor, Tensor]]:
+def _stepper(predict: Predict) -> Callable[..., tuple[Tensor, Tensor]]:
     """One step of `schedule`'s docstring: latents and the previous x0 to the next of both."""
     import tensorflow as tf
 
@@ -101,7 +101,7 @@ def _stepper(predict: Callable[..., Tensor]) -> Callable[..., tuple[Tensor, Tens
 
 
 def build_loop(
-    predict: Callable[..., Tensor],
+    predict: Predict,
     latent_shape: tuple[int, int, int],
     context_shape: tuple[int, int],
     jit_compile: bool,
@@ -145,7 +145,7 @@ def build_loop(
 
 
 def build_stepwise_loop(
-    predict: Callable[..., Tensor],
+    predict: Predict,
     latent_shape: tuple[int, int, int],
     context_shape: tuple[int, int],
     jit_compile: bool,

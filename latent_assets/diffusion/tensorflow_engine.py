@@ -14,6 +14,7 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -152,7 +153,7 @@ class TensorFlowEngine:
         return self._function(
             (guidance.__name__, latent_shape),
             lambda: build(
-                guidance(self._denoise),
+                partial(guidance, self._denoise),
                 (latent_shape[0], latent_shape[1], latent_shape[2]),
                 (self.info.tokens, self.info.context_width),
                 self.jit_compile,

@@ -20,8 +20,8 @@ from latent_assets.diffusion.protocol import EngineOptions
 from latent_assets.diffusion.schedule import sampling_schedule
 from latent_assets.diffusion.stable_diffusion import STABLE_DIFFUSION_1
 from latent_assets.diffusion.tensorflow_engine import TensorFlowEngine
-from latent_assets.diffusion.tensorflow_runtime import library_versions
 
+LIBRARIES = ("tensorflow", "keras", "keras-cv", "numpy")
 GEMM_SIZE = 2048
 SCALE = 7.5
 
@@ -120,7 +120,7 @@ def main() -> None:
         request = json.loads(line)
         run = request.pop("run")
         answer = (
-            {**library_versions(), "keras-cv": version("keras-cv")}
+            {name: version(name) for name in LIBRARIES}
             if run == "versions"
             else getattr(worker, run.replace("-", "_"))(**request)
         )

@@ -12,8 +12,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 
-import numpy as np
-
 from latent_assets.errors import ModelError
 
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
@@ -113,14 +111,6 @@ def precision_scope(precision: str) -> Iterator[None]:
         yield
     finally:
         keras.config.set_dtype_policy(before)
-
-
-def library_versions() -> dict[str, str]:
-    """Versions of the libraries whose arithmetic makes the pixels, for receipts."""
-    import keras
-    import tensorflow as tf
-
-    return {"tensorflow": tf.__version__, "keras": keras.__version__, "numpy": np.__version__}
 
 
 def _default_threads() -> int:

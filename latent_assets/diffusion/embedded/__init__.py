@@ -27,7 +27,7 @@ from latent_assets.diffusion.embedded.weights import (
     read_model_card,
     read_weights,
 )
-from latent_assets.diffusion.protocol import ModelInfo, Prompt
+from latent_assets.diffusion.protocol import ModelInfo
 
 __all__ = [
     "EmbeddedModel",
@@ -55,11 +55,6 @@ class EmbeddedModel:
     vocabulary: Vocabulary
     tokenize: Callable[[Sequence[str]], np.ndarray]
     """N prompts -> (N, 16) int32."""
-
-    def read(self, text: str) -> Prompt:
-        """What the model understands of a prompt."""
-        reading = self.vocabulary.read(text)
-        return Prompt(text, len(reading.used), reading.warnings())
 
 
 def model_info(directory: Path | None = None) -> ModelInfo:

@@ -13,12 +13,18 @@ from typing import Any
 from latent_assets.diffusion import registry
 from latent_assets.diffusion.protocol import Engine, EngineOptions, ModelInfo
 from latent_assets.diffusion.schedule import SAMPLER_VERSION
-from latent_assets.errors import InvalidWalkError, MediaError, UsageError, WalkProblem
+from latent_assets.errors import (
+    InvalidWalkError,
+    MediaError,
+    ModelError,
+    UsageError,
+    WalkProblem,
+)
 from latent_assets.media.animation import animated_format, checked_fps
 from latent_assets.settings import Settings
 from latent_assets.store import EncodingStore, FrameStore, Timings
 from latent_assets.walks.recipes import FrameRecipe, Rendering, recipes_of
-from latent_assets.walks.schema import WALK_ADAPTER, Walk, walk_prompts
+from latent_assets.walks.schema import WALK_ADAPTER, Walk, prompt_fields, walk_prompts
 
 
 @dataclass(frozen=True)
@@ -70,7 +76,7 @@ class Plan:
     missing: tuple[str, ...] = field(repr=False)
     """Keys of the frames to render."""
     warnings: tuple[str, ...] = ()
-    """What the model does not understand of the prompts."""
+    """What the model does not understand of the prompts, and what it is to download first."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +93,8 @@ class Studio:
     """Model name -> the loaded model; loaded once per process."""
     read_prompt: Callable[[str, str], Sequence[str]]
     """(model name, prompt) -> warnings; raises ModelError if the model cannot take the prompt."""
+    download_notice: Callable[[str], str]
+    """Model name -> what its first render downloads, in words; empty if all is at hand."""
 
     @classmethod
     def open(cls, settings: Settings) -> Studio:
@@ -102,7 +110,10 @@ class Studio:
             timings=Timings(settings.store_url),
             describe_model=lambda name: registry.describe_model(name, source),
             load_engine=lambda name: registry.load_engine(name, source, options),
-            read_prompt=lambda name, text: registry.read_prompt(name, source, text).warnings,
+            read_prompt=lambda name, text: (
+                registry.read_prompt(name, source, text, settings.truncate).warnings
+            ),
+            download_notice=lambda name: registry.download_notice(name, source),
         )
 
     def output_path(self, walk: str, suffix: str) -> Path:
@@ -141,12 +152,9 @@ class Studio:
         keys = [recipe.key for recipe in spec.recipes()]
         stored = self.frames.contains(keys)
         missing = tuple(dict.fromkeys(key for key in keys if key not in stored))
-        warnings = [
-            warning
-            for prompt in spec.prompts
-            if prompt
-            for warning in self.read_prompt(spec.rendering.model, prompt)
-        ]
+        warnings = self.read_prompts(spec)
+        if missing and (notice := self.download_notice(spec.rendering.model)):
+            warnings = (*warnings, notice)
         return Plan(
             walk=spec.name,
             model=spec.rendering.model,
@@ -155,8 +163,27 @@ class Studio:
             to_render=len(missing),
             estimate_s=self._estimate(spec, len(missing)),
             missing=missing,
-            warnings=tuple(dict.fromkeys(warnings)),
+            warnings=warnings,
         )
+
+    def read_prompts(self, spec: WalkSpec) -> tuple[str, ...]:
+        """What the model does not understand of the walk's prompts.
+
+        Raises InvalidWalkError, naming each field whose prompt the model cannot take.
+        """
+        warnings: list[str] = []
+        problems: list[WalkProblem] = []
+        fields = prompt_fields(spec.walk)
+        if spec.rendering.unconditional:
+            fields["negative_prompt"] = spec.rendering.unconditional
+        for name, prompt in fields.items():
+            try:
+                warnings += self.read_prompt(spec.rendering.model, prompt)
+            except ModelError as error:
+                problems.append(WalkProblem(spec.name, name, f"{error.problem}. {error.cure}"))
+        if problems:
+            raise InvalidWalkError(problems)
+        return tuple(dict.fromkeys(warnings))
 
     def _estimate(self, spec: WalkSpec, frames: int) -> float | None:
         if not frames:

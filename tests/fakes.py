@@ -147,5 +147,6 @@ def fake_studio(
         describe_model=fake_info,
         load_engine=load_engine,
         read_prompt=lambda _name, _text: (),
+        download_notice=lambda _name: "",
         counts=counts,
     )

@@ -74,12 +74,13 @@ def _model(studio: Studio, name: str) -> dict[str, Any]:
     except LatentAssetsError as error:
         return {"ready": False, "why": str(error)}
     found = {"ready": True, "title": info.title, "weights": info.weights_digest[:16]}
-    absent = registry.files_to_download(name, weights_source(studio.settings))
+    source = weights_source(studio.settings)
+    absent = registry.files_to_download(name, source)
     if absent:
         found |= {
             "ready": False,
-            "why": f"the first render downloads {', '.join(absent)}",
-            "to_download": list(absent),
+            "why": registry.download_notice(name, source),
+            "to_download": [file.name for file in absent],
         }
     return found
 

@@ -64,7 +64,7 @@ def validate(
 def _problems(studio: Studio, file: Path) -> list[WalkProblem]:
     try:
         check_name(file.stem)
-        studio.specify(str(file), load_walk(file))
+        studio.read_prompts(studio.specify(str(file), load_walk(file)))
     except InvalidWalkError as error:
         return error.problems
     except UsageError as error:

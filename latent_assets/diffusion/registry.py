@@ -14,7 +14,11 @@ from pathlib import Path
 
 from latent_assets.diffusion import embedded, embedded_models, keras_cv_models, tokenizer, weights
 from latent_assets.diffusion.protocol import Engine, EngineOptions, ModelInfo, Prompt
-from latent_assets.diffusion.stable_diffusion import STABLE_DIFFUSION_MODELS, StableDiffusionModel
+from latent_assets.diffusion.stable_diffusion import (
+    STABLE_DIFFUSION_MODELS,
+    StableDiffusionModel,
+    WeightsFile,
+)
 from latent_assets.diffusion.tensorflow_engine import LatentModels, TensorFlowEngine
 from latent_assets.diffusion.tensorflow_runtime import check_precision, prepare_device
 from latent_assets.errors import UsageError
@@ -53,22 +57,36 @@ def describe_model(name: str, source: WeightsSource) -> ModelInfo:
     return model.info(weights.weights_digest(model, source.models_dir, source.weights_dir))
 
 
-def read_prompt(name: str, source: WeightsSource, text: str) -> Prompt:
-    """How many tokens a model makes of a prompt, and what it will not understand of it."""
+def read_prompt(name: str, source: WeightsSource, text: str, truncate: bool = False) -> Prompt:
+    """How many tokens a model makes of a prompt, and what it will not understand of it.
+
+    Raises ModelError if the model cannot take it: if it is too long, unless `truncate`.
+    """
     if name == EMBEDDED:
         reading = _vocabulary(source.models_dir / EMBEDDED).read(text)
         return Prompt(text, len(reading.used), reading.warnings())
     _stable_diffusion(name)
     ids = tokenizer.encode(text)
+    tokenizer.pad(ids, truncate)
     warnings = (tokenizer.too_long(ids),) if len(ids) > tokenizer.MAX_TOKENS else ()
     return Prompt(text, len(ids), warnings)
 
 
-def files_to_download(name: str, source: WeightsSource) -> tuple[str, ...]:
+def files_to_download(name: str, source: WeightsSource) -> tuple[WeightsFile, ...]:
     """The weights that `load_engine` would download first; empty if all are at hand."""
     if name == EMBEDDED or source.random_seed is not None:
         return ()
     return weights.files_to_download(_stable_diffusion(name), source.models_dir, source.weights_dir)
+
+
+def download_notice(name: str, source: WeightsSource) -> str:
+    """What `load_engine` would download first, in words; empty if all weights are at hand."""
+    absent = files_to_download(name, source)
+    if not absent:
+        return ""
+    gigabytes = sum(file.megabytes for file in absent) / 1000
+    names = ", ".join(file.name for file in absent)
+    return f"the first render downloads {names}: {gigabytes:.1f} GB"
 
 
 def load_engine(

@@ -17,11 +17,13 @@ RANDOM_WEIGHTS_VERSION = 1
 
 @dataclass(frozen=True)
 class WeightsFile:
-    """A published h5 file: its name, where it comes from, its sha256."""
+    """A published h5 file: its name, where it comes from, its sha256, its size."""
 
     name: str
     url: str
     sha256: str
+    megabytes: int
+    """Rounded: four bytes for each parameter of the network."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,7 @@ _DECODER = WeightsFile(
     "kcv_decoder.h5",
     f"{_V1}/kcv_decoder.h5",
     "ad350a65cc8bc4a80c8103367e039a3329b4231c2469a1093869a345f55b1962",
+    198,
 )
 
 STABLE_DIFFUSION_1 = StableDiffusionModel(
@@ -88,11 +91,13 @@ STABLE_DIFFUSION_1 = StableDiffusionModel(
         "kcv_encoder.h5",
         f"{_V1}/kcv_encoder.h5",
         "4789e63e07c0e54d6a34a29b45ce81ece27060c499a709d556c7755b42bb0dc4",
+        492,
     ),
     denoiser=WeightsFile(
         "kcv_diffusion_model.h5",
         f"{_V1}/kcv_diffusion_model.h5",
         "8799ff9763de13d7f30a683d653018e114ed24a6a819667da4f5ee10f9e805fe",
+        3439,
     ),
     decoder=_DECODER,
     licence="CreativeML OpenRAIL-M",
@@ -107,11 +112,13 @@ STABLE_DIFFUSION_2_1 = StableDiffusionModel(
         "text_encoder_v2_1.h5",
         f"{_V2}/text_encoder_v2_1.h5",
         "985002e68704e1c5c3549de332218e99c5b9b745db7171d5f31fcd9a6089f25b",
+        1362,
     ),
     denoiser=WeightsFile(
         "diffusion_model_v2_1.h5",
         f"{_V2}/diffusion_model_v2_1.h5",
         "c31730e91111f98fe0e2dbde4475d381b5287ebb9672b1821796146a25c5132d",
+        3464,
     ),
     decoder=_DECODER,
     licence="CreativeML Open RAIL++-M",

@@ -66,18 +66,19 @@ def pad(ids: list[int], truncate: bool = False) -> list[int]:
     if truncate:
         return [*ids[: MAX_TOKENS - 1], END_OF_TEXT]
     raise ModelError(
-        too_long(ids),
-        "Shorten the prompt, or allow truncation to have the rest ignored.",
+        too_long(ids, "would be"),
+        "Shorten it, or set LATENT_ASSETS_TRUNCATE=on to have the rest ignored.",
     )
 
 
-def too_long(ids: list[int]) -> str:
-    """What to say of a prompt of more than 77 tokens: how many, and where it would be cut."""
+def too_long(ids: list[int], verb: str = "is") -> str:
+    """What to say of a prompt of more than 77 tokens: how many, and where it `verb` cut."""
+    begins = _head(_tokenizer().decode(ids[1:-1]).rstrip())
     kept = _tokenizer().decode(ids[1 : MAX_TOKENS - 1]).rstrip()
     lost = _tokenizer().decode(ids[MAX_TOKENS - 1 : -1]).rstrip()
     return (
-        f"The prompt has {len(ids) - MARKERS} tokens, the model reads {MAX_TOKENS - MARKERS}:"
-        f' it would be cut after "{_tail(kept)}", before "{_head(lost)}".'
+        f'the prompt "{begins}" has {len(ids) - MARKERS} tokens, the model reads'
+        f' {MAX_TOKENS - MARKERS}: it {verb} cut after "{_tail(kept)}", before "{_head(lost)}"'
     )
 
 

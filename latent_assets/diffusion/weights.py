@@ -65,15 +65,13 @@ def find_weights(
 
 def files_to_download(
     model: StableDiffusionModel, models_dir: Path, weights_dir: Path | None
-) -> tuple[str, ...]:
-    """Names of the files that `find_weights` would download first; nothing is read."""
+) -> tuple[WeightsFile, ...]:
+    """The files that `find_weights` would download first; nothing is read."""
     if weights_dir is not None:
         return ()
     places = (models_dir / model.name, _keras_cache())
     return tuple(
-        file.name
-        for file in model.files
-        if not any((place / file.name).is_file() for place in places)
+        file for file in model.files if not any((place / file.name).is_file() for place in places)
     )
 
 

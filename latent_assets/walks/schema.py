@@ -301,15 +301,18 @@ def _check_places(keyframes: list[Keyframe], *, closed: bool) -> None:
         reached = place
 
 
+def prompt_fields(walk: Walk) -> dict[str, str]:
+    """Every prompt that the walk names, by its field, in order; the negative prompt not."""
+    if isinstance(walk, Interpolation) and walk.keyframes is not None:
+        return {f"keyframes[{i}].prompt": each.prompt for i, each in enumerate(walk.keyframes)}
+    if isinstance(walk, Interpolation | Grid):
+        return {f"prompts[{i}]": prompt for i, prompt in enumerate(walk.prompts or [])}
+    return {"prompt": walk.prompt}
+
+
 def walk_prompts(walk: Walk) -> list[str]:
     """Every prompt that the walk names, each once, in order; the negative prompt not."""
-    if isinstance(walk, Interpolation):
-        named = [keyframe.prompt for keyframe in walk.anchors]
-    elif isinstance(walk, Grid):
-        named = walk.prompts
-    else:
-        named = [walk.prompt]
-    return list(dict.fromkeys(named))
+    return list(dict.fromkeys(prompt_fields(walk).values()))
 
 
 def json_schema() -> dict[str, Any]:

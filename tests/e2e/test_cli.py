@@ -133,6 +133,25 @@ def test_validate_knows_what_size_the_model_renders(cli, data):
     assert [error["field"] for error in answer.json["errors"]] == ["size"]
 
 
+def test_validate_and_plan_name_each_prompt_that_the_model_cannot_take(cli, data, monkeypatch):
+    long = f"a {'very ' * 80}small bird"
+    text = BIRD.replace("a sunflower in a meadow", long) + f"negative_prompt: {long}\n"
+    path = write(data, "bird", text + "model: stable-diffusion-1\n")
+    errors = cli("validate", "--json").json["errors"]
+    assert [(e["file"], e["field"]) for e in errors] == [
+        (str(path), "prompts[1]"), (str(path), "negative_prompt"),
+    ]  # fmt: skip
+    answer = cli("plan", "bird")
+    assert (answer.code, answer.out) == (2, "")
+    assert "bird: prompts[1]: the prompt" in answer.err
+    assert "would be cut" in answer.err
+    assert cli("plan", "bird", "--model", "embedded").code == 0
+    monkeypatch.setenv("LATENT_ASSETS_TRUNCATE", "on")
+    assert cli("validate").code == 0
+    answer = cli("plan", "bird")
+    assert (answer.code, "it is cut after" in answer.err) == (0, True)
+
+
 def test_a_file_name_of_any_bytes_is_told_not_tripped_over(cli, data):
     path = os.fsdecode(os.fsencode(str(data)) + b"/walks/\xff\x1b[31m.yaml")
     try:
@@ -187,6 +206,17 @@ def test_plan_takes_a_file_from_anywhere_and_changes_for_once(cli, tmp_path):
     assert cli("plan", elsewhere, "--frames", 9, "--json").json["to_render"] == 9
     answer = cli("plan", elsewhere, "--model", "embedded", "--json").json
     assert (answer["walk"], answer["model"]) == ("elsewhere", "embedded")
+
+
+def test_plan_says_what_the_first_render_downloads(cli, data, fake):
+    write(data, "bird")
+    answer = cli("plan", "bird")
+    assert answer.err == ""
+    notice = "the first render downloads weights.h5: 4.1 GB"
+    object.__setattr__(fake, "download_notice", lambda _name: notice)
+    assert cli("plan", "bird", "--json").json["warnings"] == [notice]
+    fill(fake)
+    assert cli("plan", "bird", "--json").json["warnings"] == []
 
 
 def test_plan_warns_on_stderr_of_words_that_the_model_does_not_know(cli, data):

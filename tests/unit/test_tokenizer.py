@@ -89,7 +89,8 @@ def test_a_prompt_that_is_too_long_says_how_many_tokens_and_where_it_would_be_cu
     assert "77 tokens" in caught.value.problem
     assert "reads 75" in caught.value.problem
     assert 'cat red apple", before "green pear"' in caught.value.problem
-    assert "truncat" in caught.value.cure
+    assert 'the prompt "cat cat' in caught.value.problem
+    assert "LATENT_ASSETS_TRUNCATE=on" in caught.value.cure
 
 
 def test_truncation_keeps_the_first_75_tokens_and_the_end_marker():

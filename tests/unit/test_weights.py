@@ -9,7 +9,12 @@ import json
 import pytest
 
 from latent_assets.diffusion import weights
-from latent_assets.diffusion.registry import WeightsSource, describe_model, read_prompt
+from latent_assets.diffusion.registry import (
+    WeightsSource,
+    describe_model,
+    download_notice,
+    read_prompt,
+)
 from latent_assets.diffusion.stable_diffusion import (
     STABLE_DIFFUSION_1,
     STABLE_DIFFUSION_2_1,
@@ -28,7 +33,7 @@ def published(tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
 
     def file(name):
-        return WeightsFile(name, f"http://localhost:9/{name}", sha256(name.encode()))
+        return WeightsFile(name, f"http://localhost:9/{name}", sha256(name.encode()), 0)
 
     return dataclasses.replace(
         STABLE_DIFFUSION_1,
@@ -126,12 +131,27 @@ def test_the_licence_is_part_of_the_description(tmp_path):
     assert STABLE_DIFFUSION_2_1.info("x").context_width == 1024
 
 
-def test_a_long_prompt_is_warned_of_when_it_is_read(tmp_path):
+def test_what_the_first_render_downloads_is_told_with_its_size(tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    source = WeightsSource(tmp_path)
+    notice = "the first render downloads kcv_encoder.h5, kcv_diffusion_model.h5, kcv_decoder.h5"
+    assert download_notice("stable-diffusion-1", source) == f"{notice}: 4.1 GB"
+    (tmp_path / "keras" / "models").mkdir(parents=True)
+    (tmp_path / "keras" / "models" / "kcv_diffusion_model.h5").touch()
+    notice = download_notice("stable-diffusion-1", source)
+    assert notice == "the first render downloads kcv_encoder.h5, kcv_decoder.h5: 0.7 GB"
+    assert download_notice("embedded", source) == ""
+    assert download_notice("stable-diffusion-1", WeightsSource(tmp_path, random_seed=0)) == ""
+
+
+def test_a_long_prompt_is_refused_or_if_it_may_be_cut_warned_of(tmp_path):
     source = WeightsSource(tmp_path)
     assert read_prompt("stable-diffusion-1", source, "a cat").token_count == 4
     assert read_prompt("stable-diffusion-1", source, "a cat").warnings == ()
-    long = read_prompt("stable-diffusion-1", source, "cat " * 90)
+    with pytest.raises(ModelError, match="it would be cut after"):
+        read_prompt("stable-diffusion-1", source, "cat " * 90)
+    long = read_prompt("stable-diffusion-1", source, "cat " * 90, truncate=True)
     assert long.token_count == 92
-    assert "it would be cut after" in long.warnings[0]
+    assert "it is cut after" in long.warnings[0]
     with pytest.raises(UsageError, match="stable-diffusion-1"):
         read_prompt("dall-e", source, "a cat")

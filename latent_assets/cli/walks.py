@@ -22,6 +22,8 @@ from latent_assets.cli.common import (
 )
 from latent_assets.cli.templates import TEMPLATES, walk_template
 from latent_assets.errors import InvalidWalkError, LatentAssetsError, UsageError, WalkProblem
+from latent_assets.store.atomic import write_bytes
+from latent_assets.store.failures import explaining
 from latent_assets.studio import Studio
 from latent_assets.walks.library import WalkLibrary
 from latent_assets.walks.loading import WALK_SUFFIXES, check_name, load_walk, walk_files
@@ -152,10 +154,9 @@ def new(
                 f"there is a walk {name} already", f"Edit {folder / name}{suffix}, or take another."
             )
     path = folder / f"{name}.yaml"
-    folder.mkdir(parents=True, exist_ok=True)
     if not (folder / "schema.json").exists():
         _write_schema(folder / "schema.json")
-    path.write_text(walk_template(kind), encoding="utf-8")
+    _write(path, walk_template(kind))
     if as_json:
         emit({"walk": name, "file": str(path)})
     else:
@@ -173,7 +174,6 @@ def schema(
         emit(json_schema())
         return
     path = open_studio().settings.walks_dir / "schema.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
     _write_schema(path)
     if as_json:
         emit({"file": str(path)})
@@ -182,4 +182,9 @@ def schema(
 
 
 def _write_schema(path: Path) -> None:
-    path.write_text(json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n", "utf-8")
+    _write(path, json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n")
+
+
+def _write(path: Path, text: str) -> None:
+    with explaining("write", path):
+        write_bytes(path, text.encode())

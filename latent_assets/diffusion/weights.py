@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from latent_assets.diffusion.stable_diffusion import (
@@ -142,4 +143,5 @@ def _write_digests(path: Path, known: dict[str, object]) -> None:
         temporary.write_text(json.dumps(known, indent=1, sort_keys=True), encoding="utf-8")
         temporary.replace(path)
     except OSError:  # a read-only place: hash again next time
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()

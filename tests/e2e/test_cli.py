@@ -303,6 +303,15 @@ def test_new_does_not_write_over_a_walk(cli, data):
     assert path.read_text() == BIRD
 
 
+@pytest.mark.parametrize("arguments", [("new", "bird"), ("schema", "--write")], ids=" ".join)
+def test_a_data_folder_that_is_a_file_is_told(cli, tmp_path, monkeypatch, arguments):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("LATENT_ASSETS_DATA", str(tmp_path / "file"))
+    answer = cli(*arguments)
+    assert (answer.code, answer.out) == (1, "")
+    assert f"cannot write {tmp_path / 'file'}" in answer.err
+
+
 def test_schema_is_printed_or_written_for_editors(cli, data):
     printed = cli("schema").json
     assert printed == cli("schema", "--json").json

@@ -115,6 +115,12 @@ def test_a_damaged_memory_of_digests_is_no_obstacle(tmp_path):
     assert weights.file_digest(path, tmp_path) == sha256(b"one")
 
 
+def test_digests_that_cannot_be_remembered_are_told_all_the_same(tmp_path):
+    path = tmp_path / "file.h5"
+    path.write_bytes(b"one")
+    assert weights.file_digest(path, path / "models") == sha256(b"one")
+
+
 def test_every_set_of_weights_has_a_digest_of_its_own(tmp_path):
     sources = [WeightsSource(tmp_path, random_seed=seed) for seed in (None, 0, 1)]
     names = ("stable-diffusion-1", "stable-diffusion-2.1")

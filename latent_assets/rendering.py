@@ -53,7 +53,7 @@ def encode_prompts(studio: Studio, rendering: Rendering, prompts: Sequence[str])
             logger.warning("%s", error)
     missing = {k: p for k, p in zip(keys, prompts, strict=True) if k not in found}
     if missing:
-        engine = studio.load_engine(rendering.model)
+        engine = _engine_for(studio, rendering)
         for key, prompt in missing.items():
             found[key] = engine.encode_text([prompt])[0]
             studio.encodings.write(key, found[key])
@@ -111,7 +111,7 @@ def _render_missing(
 ) -> None:
     rendering = todo[0].rendering
     started = time.perf_counter()
-    engine = studio.load_engine(rendering.model)
+    engine = _engine_for(studio, rendering)
     loaded = time.perf_counter() - started
     encodings = encodings_of(studio, todo)
     batches: list[tuple[int, float]] = []
@@ -141,16 +141,32 @@ def render_again(studio: Studio, recipes: Sequence[FrameRecipe]) -> ImageArray:
 
     The recipes are of one model; for `verify`, in the batch that a receipt records.
     """
-    how = recipes[0].rendering
-    weights = studio.describe_model(how.model).weights_digest
-    if weights != how.weights:
+    engine = _engine_for(studio, recipes[0].rendering)
+    return run_batch(engine, recipes, encodings_of(studio, recipes))[1]
+
+
+def _engine_for(studio: Studio, rendering: Rendering) -> Engine:
+    """The loaded model, if it is the one that the rendering names. Raises ModelError.
+
+    A settled walk may be older than the weights and the setting that are here now: under its keys
+    nothing may be stored that another model or precision gave.
+    """
+    engine = studio.load_engine(rendering.model)
+    weights, precision = engine.info.weights_digest, engine.options.precision
+    if weights != rendering.weights:
         raise ModelError(
-            f"the frames were rendered with other weights of {how.model}"
-            f" ({how.weights[:12]}, here are {weights[:12]})",
-            "Put those weights back to verify them.",
+            f"these frames are rendered with other weights of {rendering.model}"
+            f" ({rendering.weights[:12]}, here are {weights[:12]})",
+            "To render with the weights that are here, materialize walk_spec again; to verify"
+            " frames of the others, put those back.",
         )
-    encodings = encodings_of(studio, recipes)
-    return run_batch(studio.load_engine(how.model), recipes, encodings)[1]
+    if precision != rendering.precision:
+        raise ModelError(
+            f"these frames are rendered in {rendering.precision}, the setting here is {precision}",
+            f"To render in {precision}, materialize walk_spec again; to keep or verify what there"
+            f" is, set LATENT_ASSETS_PRECISION={rendering.precision}.",
+        )
+    return engine
 
 
 def run_batch(

@@ -44,11 +44,11 @@ class Counts:
         self.batches.clear()
 
 
-def fake_info(name: str = "embedded") -> ModelInfo:
+def fake_info(name: str = "embedded", weights: str = "fake") -> ModelInfo:
     return ModelInfo(
         name=name,
         title=f"Fake of {name}",
-        weights_digest=hashlib.sha256(f"fake {name}".encode()).hexdigest(),
+        weights_digest=hashlib.sha256(f"{weights} {name}".encode()).hexdigest(),
         tokens=TOKENS,
         context_width=WIDTH,
         size_multiple=8,
@@ -68,9 +68,10 @@ class FakeEngine:
         info: ModelInfo,
         counts: Counts,
         before_batch: Callable[[int], None] = lambda _done: None,
+        precision: str = "float32",
     ) -> None:
         self.info = info
-        self.options = EngineOptions()
+        self.options = EngineOptions(precision)
         self.device = Device("CPU", "fake", 1)
         self.jit_compile = False
         self.batch_limit: int | None = None
@@ -126,6 +127,7 @@ def fake_studio(
     *,
     before_batch: Callable[[int], None] = lambda _done: None,
     settings: Settings | None = None,
+    weights: str = "fake",
 ) -> FakeStudio:
     """A studio in `folder` (LATENT_ASSETS_DATA), every model name a fake of its own weights."""
     settings = settings or Settings(data=folder)
@@ -135,7 +137,8 @@ def fake_studio(
 
     def load_engine(name: str) -> FakeEngine:
         if name not in loaded:
-            loaded[name] = FakeEngine(fake_info(name), counts, before_batch)
+            info = fake_info(name, weights)
+            loaded[name] = FakeEngine(info, counts, before_batch, settings.precision)
             counts.engines += 1
         return loaded[name]
 
@@ -144,7 +147,7 @@ def fake_studio(
         frames=FrameStore(settings.store_url),
         encodings=EncodingStore(settings.store_url),
         timings=Timings(settings.store_url),
-        describe_model=fake_info,
+        describe_model=lambda name: fake_info(name, weights),
         load_engine=load_engine,
         read_prompt=lambda _name, _text: (),
         download_notice=lambda _name: "",

@@ -11,6 +11,7 @@ from PIL import Image
 
 from latent_assets.errors import ModelError
 from latent_assets.orchestration.build import build_defs
+from latent_assets.settings import Settings
 
 WALK = "kind: interpolation\nprompts: [{prompts}]\nframes: {frames}\nchunk_size: 4\n{more}"
 
@@ -115,6 +116,39 @@ def test_paths_of_an_earlier_version_give_no_frame_of_this_one(tmp_path, instanc
         keys = result.asset_value("frames")["keys"]
         pixels.append([frame.pixels for frame in studio.frames.read_many(keys)])
     np.testing.assert_array_equal(*pixels)
+
+
+@pytest.mark.parametrize("asset", ["text_encodings", "frames"])
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"weights": "other"}, "other weights of embedded"),
+        ({"precision": "mixed_float16"}, "rendered in float32, the setting here is mixed_float16"),
+    ],
+)
+def test_an_earlier_spec_gets_no_pictures_of_another_model(tmp_path, instance, asset, change, told):
+    """Its keys name the weights and the precision that it was settled with."""
+    before = fake_studio(tmp_path)
+    write(before, "w", "a, b", frames=5)
+    job = build_defs(before).resolve_job_def("render_walk")
+    first = [dg.AssetKey(name) for name in ("walk_spec", "text_encodings", "encoding_path")]
+    chosen = [*first, dg.AssetKey("noise_path")]
+    job.execute_in_process(instance=instance, partition_key="w", asset_selection=chosen)
+    for path in (tmp_path / "store" / "encodings").rglob("*.safetensors"):
+        path.unlink()
+
+    settings = Settings(data=tmp_path, precision=change.get("precision", "float32"))
+    now = fake_studio(tmp_path, settings=settings, weights=change.get("weights", "fake"))
+    job = build_defs(now).resolve_job_def("render_walk")
+    chosen = [dg.AssetKey(asset)]
+    result = job.execute_in_process(
+        instance=instance, partition_key="w", asset_selection=chosen, raise_on_error=False
+    )
+    problem, *_ = failures(result)  # one for each chunk
+    assert told in problem
+    assert "materialize walk_spec again" in problem
+    assert (now.counts.frames, now.counts.encoded) == (0, [])
+    assert run(now, instance, "w").success
 
 
 def test_a_value_of_another_kind_takes_the_place_of_the_earlier_one(studio, instance):

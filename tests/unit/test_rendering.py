@@ -1,8 +1,11 @@
 """The loop that renders, on a model of numpy alone: what is stored, and what receipts say."""
 
+import pytest
 from fakes import fake_studio
 
-from latent_assets.rendering import render_frames
+from latent_assets.errors import ModelError
+from latent_assets.rendering import render_again, render_frames
+from latent_assets.settings import Settings
 from latent_assets.walks.loading import parse_walk
 
 
@@ -41,3 +44,16 @@ def test_a_frame_that_appears_twice_is_rendered_once(tmp_path):
     result = render_frames(studio, spec.recipes(), batch_size=2)
     assert result.rendered == studio.counts.frames == 3
     assert result.reused == 2
+
+
+@pytest.mark.parametrize(
+    ("weights", "precision", "told"),
+    [("other", "float32", "other weights"), ("fake", "mixed_bfloat16", "PRECISION=float32")],
+)
+def test_frames_are_not_verified_with_another_model(tmp_path, weights, precision, told):
+    recipes, _ = render(fake_studio(tmp_path), frames=3, batch_size=3)
+    settings = Settings(data=tmp_path / "elsewhere", precision=precision)
+    studio = fake_studio(tmp_path, settings=settings, weights=weights)
+    with pytest.raises(ModelError, match=told):
+        render_again(studio, recipes)
+    assert studio.counts.encoded == []

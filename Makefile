@@ -19,7 +19,7 @@ help:
 setup: $(READY)
 
 $(READY): pyproject.toml constraints.txt
-	@echo "Setting up $(VENV): TensorFlow and Dagster are some 2 GB, the first time takes minutes"
+	@echo "Setting up $(VENV): TensorFlow and Dagster are some 3 GB on the disk, the first time takes minutes"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'

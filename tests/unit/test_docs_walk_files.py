@@ -85,3 +85,12 @@ def test_the_examples_are_walks(text):
 
 def test_there_are_examples():
     assert len(EXAMPLES) >= 5
+
+
+def test_the_walk_of_the_readme_is_the_shipped_one():
+    project = Path(__file__).parents[2]
+    readme = (project / "README.md").read_text(encoding="utf-8")
+    found = re.search(r"^```yaml\n# (data/walks/\S+)\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+    assert found is not None
+    shipped = (project / found[1]).read_text(encoding="utf-8")
+    assert parse_walk(found[2], "README.md") == parse_walk(shipped, found[1])

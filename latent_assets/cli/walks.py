@@ -1,11 +1,12 @@
 """Commands on walk files: validate, list, plan, new, schema."""
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from rich.table import Table
+from rich.markup import escape
 
 from latent_assets.cli.common import (
     AsJson,
@@ -29,6 +30,8 @@ from latent_assets.walks.library import WalkLibrary
 from latent_assets.walks.loading import WALK_SUFFIXES, check_name, load_walk, walk_files
 from latent_assets.walks.problems import printable
 from latent_assets.walks.schema import json_schema
+
+_COLUMNS = ("walk", "kind", "model", "frames", "cached")
 
 
 def register(app: typer.Typer) -> None:
@@ -78,34 +81,54 @@ def list_walks(as_json: AsJson = False) -> None:
     """The project's walks, and how much of each is rendered."""
     studio = open_studio()
     library = WalkLibrary(studio.settings.walks_dir)
-    rows = []
-    for name in library.names():
-        try:
-            spec = studio.specify(name, library.load(name))
-            plan = studio.plan(spec)
-        except LatentAssetsError as error:
-            rows.append({"walk": name, "error": str(error)})
-            continue
-        rows.append(
-            {
-                "walk": name,
-                "kind": spec.walk.kind,
-                "model": plan.model,
-                "frames": plan.frames,
-                "cached": plan.cached,
-                "description": spec.walk.description,
-            }
-        )
+    rows = [_row(studio, library, name) for name in library.names()]
+    for problem in library.unused():
+        err.print(f"[yellow]warning:[/] {escape(str(problem))}")
     if as_json:
         emit({"walks": rows})
-        return
-    table = Table("walk", "kind", "model", "frames", "cached", box=None, pad_edge=False)
-    for row in rows:
-        if "error" in row:
-            table.add_row(row["walk"], "[red]wrong: see latent-assets validate[/]", "", "", "")
+    elif rows:
+        _print_table(rows)
+        _tell_downloads(studio, rows)
+    else:
+        out.print(f"No walks in {library.folder}. To begin: latent-assets new NAME", markup=False)
+
+
+def _row(studio: Studio, library: WalkLibrary, name: str) -> dict[str, Any]:
+    try:
+        spec = studio.specify(name, library.load(name))
+        plan = studio.plan(spec)
+    except LatentAssetsError as error:
+        return {"walk": name, "error": str(error)}
+    return {
+        "walk": name,
+        "kind": spec.walk.kind,
+        "model": plan.model,
+        "frames": plan.frames,
+        "cached": plan.cached,
+        "description": spec.walk.description,
+    }
+
+
+def _print_table(rows: Sequence[Mapping[str, Any]]) -> None:
+    """However narrow the terminal: a name that is cut could not be copied into a command."""
+    header = dict(zip(_COLUMNS, _COLUMNS, strict=True))
+    lines = (header, *rows)
+    widths = {c: max(len(str(line.get(c, ""))) for line in lines) for c in _COLUMNS}
+    for line in lines:
+        if "error" in line:
+            name = str(line["walk"]).ljust(widths["walk"])
+            out.print(f"{name}  [red]wrong: see latent-assets validate[/]")
         else:
-            table.add_row(*(str(row[c]) for c in ("walk", "kind", "model", "frames", "cached")))
-    out.print(table)
+            text = "  ".join(str(line[c]).ljust(widths[c]) for c in _COLUMNS).rstrip()
+            out.print(text, style="bold" if line is header else None)
+
+
+def _tell_downloads(studio: Studio, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Which of the models that frames are missing of have to be downloaded first."""
+    missing = (r["model"] for r in rows if "error" not in r and r["cached"] < r["frames"])
+    for model in dict.fromkeys(missing):
+        if notice := studio.download_notice(model):
+            err.print(f"[yellow]note:[/] {model}: {notice}")
 
 
 def plan(

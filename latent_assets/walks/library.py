@@ -8,6 +8,7 @@ from pathlib import Path
 
 from latent_assets.errors import InvalidWalkError, UsageError, WalkProblem
 from latent_assets.walks.loading import check_name, load_walk, walk_files
+from latent_assets.walks.problems import printable
 from latent_assets.walks.schema import Walk
 
 
@@ -53,15 +54,20 @@ class WalkLibrary:
     def problems(self) -> list[WalkProblem]:
         """Everything that is wrong in the folder, file by file."""
         wrong = [walk for walk in self._read().values() if isinstance(walk, InvalidWalkError)]
-        found = [problem for error in wrong for problem in error.problems]
+        return [*(problem for error in wrong for problem in error.problems), *self.unused()]
+
+    def unused(self) -> list[WalkProblem]:
+        """The files of the folder that are no walk, by what is wrong with their names."""
+        found = []
         for path in walk_files(self.folder):
+            file = printable(str(path))
             if self.paths().get(path.stem, path) != path:
                 other = self.paths()[path.stem].name
-                found.append(WalkProblem(str(path), "file name", f"is the same walk as {other}"))
+                found.append(WalkProblem(file, "file name", f"is the same walk as {other}"))
             try:
                 check_name(path.stem)
             except UsageError as error:
-                found.append(WalkProblem(str(path), "file name", error.problem))
+                found.append(WalkProblem(file, "file name", error.problem))
         return found
 
     def _read(self) -> dict[str, Walk | InvalidWalkError]:

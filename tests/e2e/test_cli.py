@@ -158,6 +158,7 @@ def test_a_file_name_of_any_bytes_is_told_not_tripped_over(cli, data):
         Path(path).write_text(BIRD)
     except OSError:
         pytest.skip("this file system takes UTF-8 names only")
+    assert "\x1b" not in cli("list").err
     for answer in (cli("validate", "--json"), cli("validate")):
         assert answer.code == 2
         assert "\x1b" not in answer.out + answer.err
@@ -184,8 +185,35 @@ def test_list_shows_each_walk_and_how_much_of_it_is_rendered(cli, data):
     assert "wrong: see latent-assets validate" in plain
 
 
-def test_list_of_a_fresh_folder_is_empty(cli):
+def test_list_of_a_fresh_folder_is_empty_and_says_how_to_begin(cli, data):
     assert cli("list", "--json").json == {"walks": []}
+    assert cli("list").out == f"No walks in {data / 'walks'}. To begin: latent-assets new NAME\n"
+
+
+def test_list_cuts_no_name_however_narrow_the_terminal(cli, data, monkeypatch):
+    monkeypatch.setattr(sys.modules["latent_assets.cli.common"].out, "_width", 40)
+    name = "a-name-of-some-forty-characters-or-so-in-all"
+    write(data, name)
+    assert name in cli("list").out.split()
+
+
+def test_list_tells_of_files_that_are_no_walk_for_their_name(cli, data):
+    write(data, "Bad")
+    write(data, "bird")
+    (data / "walks" / "bird.yml").write_text(BIRD)
+    answer = cli("list", "--json")
+    assert [row["walk"] for row in answer.json["walks"]] == ["bird"]
+    assert "Bad.yaml: file name: 'Bad' cannot be the name of a walk" in answer.err
+    assert "is the same walk as" in answer.err
+
+
+def test_list_says_which_models_are_to_be_downloaded_first(cli, data, fake):
+    write(data, "bird")
+    assert cli("list").err == ""
+    object.__setattr__(fake, "download_notice", lambda _name: "it downloads")
+    assert cli("list").err == "note: embedded: it downloads\n"
+    fill(fake)
+    assert cli("list").err == ""
 
 
 def test_plan_says_what_is_to_be_rendered_without_touching_the_store(cli, data):

@@ -169,10 +169,22 @@ def inspect(
         return
     name = escape(str(record.walk.get("name")))
     out.print(f"[bold]{name}[/], {len(record.frame_keys)} frames")
-    out.print(f"  model    {record.model['name']}, weights {record.model['weights_digest'][:16]}")
+    out.print(f"  model    {_model(record)}", markup=False)
     out.print(f"  project  latent-assets {record.project_version}")
     out.print(f"  root     {record.root}")
     out.print(walk_text(record), markup=False, end="")
+
+
+def _model(record: Provenance) -> str:
+    """The model in words; a record of an earlier version names no size."""
+    model = record.model
+    words = [str(model["name"])]
+    if isinstance(size := model.get("size"), list) and len(size) == 2:  # noqa: PLR2004
+        words.append(f"{size[1]}x{size[0]} px")
+    words.append(f"weights {str(model['weights_digest'])[:16]}")
+    if "precision" in model:
+        words.append(str(model["precision"]))
+    return ", ".join(words)
 
 
 def read_record(file: Path) -> Provenance:

@@ -202,9 +202,17 @@ def _record(studio: Studio, spec: WalkSpec, frames: dict) -> dict | None:
     if not studio.settings.metadata:
         return None
     how = spec.rendering
+    walk = {"name": spec.name, **spec.to_json()["walk"], "model": how.model}
+    if spec.walk.size_px != how.size:
+        walk["size"] = None  # another model than the file's was asked for: it has its own size
     return Provenance(
-        walk={"name": spec.name, **spec.to_json()["walk"]},
-        model={"name": how.model, "weights_digest": how.weights, "precision": how.precision},
+        walk=walk,
+        model={
+            "name": how.model,
+            "weights_digest": how.weights,
+            "size": list(how.size),
+            "precision": how.precision,
+        },
         frame_keys=tuple(frames["keys"]),
         frame_digests=tuple(frames["digests"]),
     ).as_dict()

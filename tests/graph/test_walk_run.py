@@ -1,5 +1,6 @@
 """One walk through the whole asset graph, on a model of numpy alone."""
 
+import re
 import time
 from pathlib import Path
 
@@ -9,9 +10,12 @@ import pytest
 from fakes import FakeStudio, fake_studio
 from PIL import Image
 
+from latent_assets.cli.files import inspect, walk_text
 from latent_assets.errors import ModelError
+from latent_assets.media import inspect_file
 from latent_assets.orchestration.build import build_defs
 from latent_assets.settings import Settings
+from latent_assets.walks.loading import parse_walk
 
 WALK = "kind: interpolation\nprompts: [{prompts}]\nframes: {frames}\nchunk_size: 4\n{more}"
 
@@ -320,6 +324,22 @@ def test_what_a_format_cannot_play_is_said_before_rendering(studio, instance):
     (told,) = failures(run(studio, instance, "w"))
     assert "output.fps: 60 fps is too fast for gif" in told
     assert studio.counts.frames == 0
+
+
+def test_the_record_of_a_file_is_of_what_was_rendered(studio, instance, capsys):
+    """Another model than the file's renders at its own size: so does a walk file of the record."""
+    write(studio, "w", "a, b", frames=3, more="model: stable-diffusion-1\nsize: [64, 128]")
+    own = run(studio, instance, "w").asset_value("frames")["keys"]
+    record = inspect_file(studio.output_path("w", ".gif"))
+    assert (record.walk["size"], record.model["size"]) == ([64, 128], [64, 128])
+    other = run(studio, instance, "w", {"model": "embedded"}).asset_value("frames")["keys"]
+    record = inspect_file(studio.output_path("w", ".gif"))
+    assert (record.walk["model"], record.walk["size"]) == ("embedded", None)
+    assert (record.model["name"], record.model["size"]) == ("embedded", [32, 32])
+    inspect(studio.output_path("w", ".gif"))
+    assert re.search(r"embedded, 32x32 px, weights \w{16}, float32\n", capsys.readouterr().out)
+    again = studio.specify("again", parse_walk(walk_text(record), "again.yaml"))
+    assert [recipe.key for recipe in again.recipes()] == other != own
 
 
 def test_a_finished_file_that_was_cut_is_made_again(studio, instance):

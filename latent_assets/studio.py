@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from math import isqrt
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,14 @@ from latent_assets.media.animation import animated_format, checked_fps
 from latent_assets.settings import Settings
 from latent_assets.store import EncodingStore, FrameStore, Timings
 from latent_assets.walks.recipes import FrameRecipe, Rendering, recipes_of
-from latent_assets.walks.schema import WALK_ADAPTER, Walk, prompt_fields, walk_prompts
+from latent_assets.walks.schema import (
+    MAX_FRAMES,
+    MAX_GRID_SIDE,
+    WALK_ADAPTER,
+    Walk,
+    prompt_fields,
+    walk_prompts,
+)
 
 
 @dataclass(frozen=True)
@@ -241,18 +249,23 @@ def _with_frames(name: str, walk: Walk, frames: int | None) -> Walk:
             "Leave --frames out, or change guidance_scales in its file.",
         )
     if walk.kind == "grid":
-        side = round(frames**0.5)
+        side = isqrt(frames)
         if side * side != frames:
+            near = {min(max(each, 2), MAX_GRID_SIDE) ** 2 for each in (side, side + 1)}
             raise UsageError(
                 f"the walk {name} is a grid: {frames} frames are no square",
-                f"Take {side * side} or {(side + 1) ** 2}.",
+                f"Take {' or '.join(map(str, sorted(near)))}.",
             )
         frames = side
     document = WALK_ADAPTER.dump_python(walk, mode="json")
     try:
         return WALK_ADAPTER.validate_python({**document, length: frames})
     except ValueError:
-        bounds = "Its side is 2 to 64." if walk.kind == "grid" else "It may have 2 to 10000."
+        bounds = (
+            f"Its side is 2 to {MAX_GRID_SIDE}."
+            if walk.kind == "grid"
+            else f"It may have 2 to {MAX_FRAMES}."
+        )
         raise UsageError(f"the walk {name} cannot have {asked} frames", bounds) from None
 
 

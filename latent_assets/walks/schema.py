@@ -35,6 +35,7 @@ from latent_assets.walks.fields import (
 )
 
 MAX_FRAMES = 10_000
+MAX_GRID_SIDE = 64
 NAME_PATTERN = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*")
 MAX_NAME_CHARACTERS = 100
 
@@ -77,11 +78,28 @@ class Output(_Part):
         return formats
 
 
-_CRON_RANGES = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
-"""Minute, hour, day of month, month, day of week."""
+_CRON_FIELDS = {
+    "minute": (0, 59),
+    "hour": (0, 23),
+    "day of the month": (1, 31),
+    "month": (1, 12),
+    "day of the week": (0, 7),
+}
 _LAST_DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _CRON_HELP = 'must have five fields, as "0 2 * * *" for every night at two'
 _CRON_ITEM = re.compile(r"(?:\*|([0-9]{1,2})(?:-([0-9]{1,2}))?)(?:/([1-9][0-9]?))?")
+
+
+def _cron_field(name: str, text: str) -> set[int]:
+    """The numbers that a field of a cron line means; ValueError if it means none."""
+    first, last = bounds = _CRON_FIELDS[name]
+    values = _cron_values(text, bounds)
+    if not values:
+        raise ValueError(
+            f"has {text!r} for the {name}: write a number from {first} to {last}, a list"
+            f" {first},{last}, a range {first}-{last}, * or a step */2"
+        )
+    return values
 
 
 def _cron_values(text: str, bounds: tuple[int, int]) -> set[int]:
@@ -102,7 +120,7 @@ def _cron_values(text: str, bounds: tuple[int, int]) -> set[int]:
 class Schedule(_Part):
     """When the walk is rendered by itself. Schedules are off until switched on in the web UI."""
 
-    cron: Annotated[str, StringConstraints(min_length=9, max_length=100)]
+    cron: Annotated[str, StringConstraints(max_length=100)]
     """Five cron fields, e.g. "0 2 * * *" for every night at two."""
     timezone: Annotated[str, StringConstraints(min_length=1, max_length=64)] = "UTC"
     """An IANA time zone, e.g. Europe/Berlin."""
@@ -111,11 +129,9 @@ class Schedule(_Part):
     @classmethod
     def _five_fields(cls, cron: str) -> str:
         fields = cron.split()
-        if len(fields) != len(_CRON_RANGES):
+        if len(fields) != len(_CRON_FIELDS):
             raise ValueError(_CRON_HELP)
-        values = list(map(_cron_values, fields, _CRON_RANGES))
-        if not all(values):
-            raise ValueError(_CRON_HELP)
+        values = list(map(_cron_field, _CRON_FIELDS, fields))
         if min(values[2]) > max(_LAST_DAYS[month - 1] for month in values[3]):
             raise ValueError("names a day that its months do not have")
         return cron
@@ -211,7 +227,7 @@ class Grid(_Guided):
     kind: Literal["grid"]
     prompts: Annotated[list[RequiredPrompt], Field(min_length=4, max_length=4)]
     """Exactly four: top left, top right, bottom left, bottom right."""
-    grid_size: Annotated[int, Field(ge=2, le=64)]
+    grid_size: Annotated[int, Field(ge=2, le=MAX_GRID_SIDE)]
     """n: the grid has n by n pictures."""
     noise: Literal["fixed", "varying"] = "fixed"
 

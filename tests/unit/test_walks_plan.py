@@ -162,9 +162,10 @@ def test_the_number_of_frames_can_be_set_for_once(tmp_path):
     prompts = ["a", "b", "c", "d"]
     grid = WALK_ADAPTER.validate_python({"kind": "grid", "prompts": prompts, "grid_size": 2})
     assert len(studio.specify("w", grid, frames=25).recipes()) == 25
-    with pytest.raises(UsageError, match="no square") as told:
-        studio.specify("w", grid, frames=7)
-    assert "9 or 16" in told.value.cure or "4 or 9" in told.value.cure
+    for asked, cure in {2: "4", 7: "4 or 9", 8: "4 or 9", 10: "9 or 16", 5000: "4096"}.items():
+        with pytest.raises(UsageError, match="no square") as told:
+            studio.specify("w", grid, frames=asked)
+        assert told.value.cure == f"Take {cure}."
     sweep = {"kind": "guidance_sweep", "prompt": "a", "guidance_scales": [1, 2]}
     with pytest.raises(UsageError, match="guidance_scales"):
         studio.specify("w", WALK_ADAPTER.validate_python(sweep), frames=3)

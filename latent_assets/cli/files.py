@@ -10,13 +10,15 @@ from rich.markup import escape
 
 from latent_assets.cli.common import AsJson, emit, err, open_studio, out, specify
 from latent_assets.errors import MediaError, UsageError
-from latent_assets.media import Provenance, inspect_file
+from latent_assets.media import Provenance, inspect_file, play_order
 from latent_assets.media.shown import COMPARED, altered_frames
 from latent_assets.rendering import engine_environment, render_again
 from latent_assets.studio import Studio
 from latent_assets.verification import Recipe, Verdict, VerificationReport, choose, verify
 from latent_assets.walks.loading import WALK_SUFFIXES
 from latent_assets.walks.recipes import FrameRecipe
+from latent_assets.walks.route import is_closed
+from latent_assets.walks.schema import WALK_ADAPTER
 from latent_assets.walks.yaml_text import dump
 
 _KEY = re.compile(r"[0-9a-f]{64}")
@@ -45,10 +47,12 @@ def verify_frames(
     studio = open_studio()
     path = Path(target)
     digests: dict[str, str] = {}
+    order: list[int] = []
     if path.is_file() and path.suffix not in WALK_SUFFIXES:
         record = read_record(path)
         keys = list(record.frame_keys)
         digests = dict(zip(record.frame_keys, record.frame_digests, strict=True))
+        order = _order(record, path)
         model = str(record.model["name"])
         recipes: dict[str, Recipe] = {}
     else:
@@ -75,7 +79,7 @@ def verify_frames(
             digests=digests,
             alone=alone,
         )
-    altered = _altered(studio, path, keys, digests, report) if digests else None
+    altered = _altered(studio, path, order, keys, digests, report) if digests else None
     ok = report.ok and not altered
     if as_json:
         emit({"target": target, **report.as_dict(), "ok": ok, "altered": altered})
@@ -84,7 +88,7 @@ def verify_frames(
         if digests and altered is None:
             out.print("  the pictures in the file itself are not compared: a still or a page")
         if altered:
-            out.print(f"  {_numbers(altered, len(keys))}: the file shows something else")
+            out.print(f"  {_numbers(altered, len(order))}: the file shows something else")
             out.print(
                 "    it was painted over, cut or encoded anew since it was made", markup=False
             )
@@ -94,11 +98,12 @@ def verify_frames(
 def _altered(
     studio: Studio,
     file: Path,
+    order: Sequence[int],
     keys: Sequence[str],
     digests: Mapping[str, str],
     report: VerificationReport,
 ) -> list[int] | None:
-    """Places at which the file shows something else than its frames; None if it cannot be told."""
+    """Pictures, as played, that show something else than the frames; None if it cannot be told."""
     if file.suffix not in COMPARED:
         return None
     good = {verdict.key for verdict in report.verdicts if verdict.good}
@@ -107,7 +112,22 @@ def _altered(
         for place, key in enumerate(keys)
         if key in good and studio.frames.read_receipt(key).pixel_digest == digests[key]
     ]
-    return altered_frames(file, places, lambda place: studio.frames.read(keys[place]).pixels)
+    return altered_frames(file, order, places, lambda place: studio.frames.read(keys[place]).pixels)
+
+
+def _order(record: Provenance, file: Path) -> list[int]:
+    """The places in the walk in the order in which its film plays them. Raises MediaError."""
+    try:
+        walk = WALK_ADAPTER.validate_python(
+            {key: value for key, value in record.walk.items() if key != "name"}
+        )
+    except ValueError:
+        raise MediaError(
+            f"the record in {file} describes no walk of this version",
+            "Another version or another program wrote it.",
+        ) from None
+    count, ping_pong = len(record.frame_keys), walk.output.ping_pong
+    return play_order(count, ping_pong=ping_pong, closed=is_closed(walk))
 
 
 def _print(target: str, keys: Sequence[str], report: VerificationReport) -> None:

@@ -6,7 +6,7 @@ since. Formats with loss show other pixels than were rendered, but no region loo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -31,22 +31,29 @@ def shown_frames(path: Path) -> Iterator[ImageArray]:
 
 
 def altered_frames(
-    path: Path, places: Collection[int], frame_at: Callable[[int], ImageArray]
+    path: Path,
+    order: Sequence[int],
+    places: Collection[int],
+    frame_at: Callable[[int], ImageArray],
 ) -> list[int]:
-    """Those of the places at which the file shows something else than the walk's frame there.
+    """Numbers of the file's pictures, as played, that show something else than they should.
 
-    frame_at: place in the walk -> (H, W, 3) uint8. The file plays the walk from its beginning; a
-    place that it does not reach counts as altered. Raises MediaError.
+    order: the places in the walk that the file plays, one after the other (`play_order`).
+    places: those of them to compare. frame_at: place in the walk -> (H, W, 3) uint8. Pictures
+    that are missing at the end, or follow after it, are altered whatever is compared. Raises
+    MediaError.
     """
-    left = set(places)
-    altered = set()
-    for place, shown in enumerate(shown_frames(path)):
-        if not left:
-            break
-        if place in left and not looks_like(shown, frame_at(place), exact=path.suffix == ".apng"):
-            altered.add(place)
-        left.discard(place)
-    return sorted(altered | left)
+    wanted, exact = set(places), path.suffix == ".apng"
+    altered = []
+    count = 0
+    for number, shown in enumerate(shown_frames(path)):
+        count = number + 1
+        place = order[number] if number < len(order) else None
+        if place is None or (
+            place in wanted and not looks_like(shown, frame_at(place), exact=exact)
+        ):
+            altered.append(number)
+    return [*altered, *range(count, len(order))]
 
 
 def looks_like(shown: ImageArray, frame: ImageArray, *, exact: bool = False) -> bool:

@@ -1,5 +1,6 @@
 """One walk through the whole asset graph, on a model of numpy alone."""
 
+import json
 import re
 import time
 from pathlib import Path
@@ -7,14 +8,16 @@ from pathlib import Path
 import dagster as dg
 import numpy as np
 import pytest
+import typer
 from fakes import FakeStudio, fake_studio
 from PIL import Image
 
-from latent_assets.cli.files import inspect, walk_text
+from latent_assets.cli.files import inspect, verify_frames, walk_text
 from latent_assets.errors import ModelError
-from latent_assets.media import inspect_file
+from latent_assets.media import inspect_file, write_animation
 from latent_assets.orchestration.build import build_defs
 from latent_assets.settings import Settings
+from latent_assets.studio import Studio
 from latent_assets.walks.loading import parse_walk
 
 WALK = "kind: interpolation\nprompts: [{prompts}]\nframes: {frames}\nchunk_size: 4\n{more}"
@@ -340,6 +343,29 @@ def test_the_record_of_a_file_is_of_what_was_rendered(studio, instance, capsys):
     assert re.search(r"embedded, 32x32 px, weights \w{16}, float32\n", capsys.readouterr().out)
     again = studio.specify("again", parse_walk(walk_text(record), "again.yaml"))
     assert [recipe.key for recipe in again.recipes()] == other != own
+
+
+def test_a_film_is_verified_to_its_end(studio, instance, capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr(Studio, "open", lambda _settings: studio)
+    write(studio, "w", "a, b", frames=4, more="output: {formats: [gif], ping_pong: true}")
+    keys = run(studio, instance, "w").asset_value("frames")["keys"]
+    record = inspect_file(studio.output_path("w", ".gif")).as_dict()
+    there = [frame.pixels for frame in studio.frames.read_many(keys)]
+    white = np.full_like(there[0], 255)
+
+    def altered(*end: np.ndarray, sample: int | None = 1) -> list[int]:
+        film = tmp_path / "film.gif"
+        write_animation(lambda: [*there, *end], film, format="gif", fps=8, provenance=record)
+        capsys.readouterr()
+        with pytest.raises(typer.Exit):
+            verify_frames(str(film), sample=sample, as_json=True)
+        return json.loads(capsys.readouterr().out)["altered"]
+
+    whole = there[2], there[1]
+    assert altered(*whole) == []
+    assert altered(*whole, there[0]) == [6]
+    assert altered(there[2]) == [5]
+    assert altered(white, white, sample=None) == [4, 5]
 
 
 def test_a_finished_file_that_was_cut_is_made_again(studio, instance):

@@ -34,7 +34,7 @@ def test_what_a_format_loses_is_no_alteration(tmp_path, name, make):
     frames = [make(number) for number in range(4)]
     path = write(tmp_path, name, frames)
     assert len(list(shown_frames(path))) == 4
-    assert altered_frames(path, range(4), frames.__getitem__) == []
+    assert altered_frames(path, range(4), range(4), frames.__getitem__) == []
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -43,24 +43,41 @@ def test_a_frame_that_was_painted_over_and_one_cut_off_are_found(tmp_path, name)
     painted = [frame.copy() for frame in frames[:3]]
     painted[1][20:36, 20:36] = 255 - painted[1][20:36, 20:36] // 2
     path = write(tmp_path, name, painted)
-    assert altered_frames(path, range(4), frames.__getitem__) == [1, 3]
-    assert altered_frames(path, [0, 2], frames.__getitem__) == []
+    assert altered_frames(path, range(4), range(4), frames.__getitem__) == [1, 3]
+    assert altered_frames(path, range(4), [0, 2], frames.__getitem__) == [3]
 
 
 def test_in_a_lossless_file_a_single_level_is_an_alteration(tmp_path):
     frames = [drawing(number) for number in range(2)]
     path = write(tmp_path, "apng", frames)
     frames[1][0, 0, 0] ^= 1
-    assert altered_frames(path, range(2), frames.__getitem__) == [1]
+    assert altered_frames(path, range(2), range(2), frames.__getitem__) == [1]
 
 
 def test_other_frames_in_the_file_are_found(tmp_path):
     path = write(tmp_path, "gif", [drawing(number) for number in (0, 5)])
-    assert altered_frames(path, range(2), drawing) == [1]
+    assert altered_frames(path, range(2), range(2), drawing) == [1]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_way_back_is_compared_too(tmp_path, name):
+    frames, order = [drawing(number) for number in range(4)], [0, 1, 2, 3, 2, 1]
+    path = write(tmp_path, name, [frames[place] for place in order])
+    assert altered_frames(path, order, range(4), frames.__getitem__) == []
+    white = np.full_like(frames[0], 255)
+    path = write(tmp_path, name, [*frames, white, white])
+    assert altered_frames(path, order, range(4), frames.__getitem__) == [4, 5]
+    assert altered_frames(path, order, [0, 1], frames.__getitem__) == [5]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_picture_that_was_appended_is_found(tmp_path, name):
+    path = write(tmp_path, name, [drawing(number) for number in (0, 1, 2, 2)])
+    assert altered_frames(path, range(3), [0], drawing) == [3]
 
 
 def test_a_file_that_is_cut_short_is_told(tmp_path):
     path = write(tmp_path, "mp4", [drawing(0)] * 3)
     path.write_bytes(path.read_bytes()[:200])
     with pytest.raises(MediaError, match="cannot read the pictures"):
-        altered_frames(path, [0], drawing)
+        altered_frames(path, [0], [0], drawing)

@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from latent_assets.diffusion.tensorflow_runtime import PRECISIONS
 from latent_assets.errors import UsageError
 
 PREFIX = "LATENT_ASSETS_"
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 MODELS = ("embedded", "stable-diffusion-1", "stable-diffusion-2.1")
-PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Settings:
         unknown = sorted(name for name in env if name.startswith(PREFIX) and name not in known)
         if unknown:
             raise UsageError(
-                f"{unknown[0]} is no setting", f"Known are: {', '.join(sorted(known))}"
+                f"{unknown[0]} is no setting", f"Known are: {', '.join(sorted(known))}."
             )
 
         def get(name: str) -> str:
@@ -112,18 +112,20 @@ def _store(value: str) -> str:
 
 def _choice(name: str, value: str, allowed: tuple[str, ...]) -> str:
     if value not in allowed:
-        raise UsageError(f"{PREFIX}{name} is {value!r}", f"It must be one of: {', '.join(allowed)}")
+        raise UsageError(
+            f"{PREFIX}{name} is {value!r}", f"It must be one of: {', '.join(allowed)}."
+        )
     return value
 
 
 def _whole(name: str, value: str) -> int:
     if not value.isdecimal():
-        raise UsageError(f"{PREFIX}{name} is {value!r}", "It must be a whole number, 0 or more")
+        raise UsageError(f"{PREFIX}{name} is {value!r}", "It must be a whole number, 0 or more.")
     return int(value)
 
 
 def _switch(name: str, value: str) -> bool:
     switches = {"on": True, "1": True, "true": True, "off": False, "0": False, "false": False}
     if value.lower() not in switches:
-        raise UsageError(f"{PREFIX}{name} is {value!r}", "It must be on or off")
+        raise UsageError(f"{PREFIX}{name} is {value!r}", "It must be on or off.")
     return switches[value.lower()]

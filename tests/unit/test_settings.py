@@ -5,9 +5,8 @@ from pathlib import Path
 import pytest
 
 from latent_assets.diffusion.registry import MODEL_NAMES
-from latent_assets.diffusion.tensorflow_runtime import PRECISIONS as ENGINE_PRECISIONS
 from latent_assets.errors import UsageError
-from latent_assets.settings import MODELS, PRECISIONS, PREFIX, PROJECT_ROOT, Settings
+from latent_assets.settings import MODELS, PREFIX, PROJECT_ROOT, Settings
 
 
 def read(**variables):
@@ -100,9 +99,8 @@ def test_variables_of_others_are_left_alone():
     assert Settings.from_environment({"LATENT": "x", "PATH": "/bin"}) == Settings()
 
 
-def test_models_and_precisions_are_those_that_the_engines_have():
+def test_models_are_those_that_the_engines_have():
     assert set(MODELS) == set(MODEL_NAMES)
-    assert PRECISIONS == ENGINE_PRECISIONS
 
 
 def test_every_setting_is_in_the_docs():

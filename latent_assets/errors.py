@@ -12,7 +12,8 @@ from dataclasses import asdict, dataclass
 class LatentAssetsError(Exception):
     """Base of the errors that are told to the user as they are.
 
-    `problem` says what is wrong and where; `cure` says what to do about it.
+    `problem` says what is wrong and where, in words that can follow a colon: no capital, no stop.
+    `cure` says what to do about it, in sentences.
     """
 
     exit_code = 1

@@ -9,10 +9,12 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from latent_assets.errors import UsageError
 from latent_assets.settings import Settings
 from latent_assets.studio import Studio, WalkSpec
 from latent_assets.walks.library import WalkLibrary
 from latent_assets.walks.loading import WALK_SUFFIXES, check_name
+from latent_assets.walks.problems import printable
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -43,6 +45,13 @@ def find_walk(studio: Studio, walk: str) -> tuple[str, WalkLibrary]:
     path = Path(walk)
     if path.suffix in WALK_SUFFIXES or path.parent != Path():
         return check_name(path.stem), WalkLibrary(folder, (path.absolute(),))
+    if path.suffix:
+        there = path.is_file()
+        file = printable(walk)
+        raise UsageError(
+            f"{file} is no walk file" if there else f"there is no file {file}",
+            "Give the name of a walk, which has no dot, or a walk file: NAME.yaml or NAME.yml.",
+        )
     return check_name(walk), WalkLibrary(folder)
 
 

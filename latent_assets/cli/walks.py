@@ -168,7 +168,9 @@ def new(
 ) -> None:
     """Write a walk file to begin with, all its fields explained."""
     if kind not in TEMPLATES:
-        raise UsageError(f"there is no kind {kind!r}", f"It must be one of: {', '.join(TEMPLATES)}")
+        raise UsageError(
+            f"there is no kind {kind!r}", f"It must be one of: {', '.join(TEMPLATES)}."
+        )
     folder = open_studio().settings.walks_dir
     check_name(name)
     for suffix in WALK_SUFFIXES:

@@ -29,7 +29,7 @@ def find_faults(
     cure = (
         "The weights or the text encoding are damaged: check the weights' digest."
         if precision == "float32"
-        else f"{precision} overflowed: render with precision float32."
+        else f"{precision} overflowed: render with LATENT_ASSETS_PRECISION=float32."
     )
     faults = []
     for index, (latent, picture) in enumerate(zip(latents, pictures, strict=True)):

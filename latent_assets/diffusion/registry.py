@@ -140,5 +140,5 @@ def _vocabulary(directory: Path) -> embedded.Vocabulary:
 
 def _stable_diffusion(name: str) -> StableDiffusionModel:
     if name not in STABLE_DIFFUSION_MODELS:
-        raise UsageError(f"There is no model {name!r}.", f"Choose from {', '.join(MODEL_NAMES)}.")
+        raise UsageError(f"there is no model {name!r}", f"Choose from {', '.join(MODEL_NAMES)}.")
     return STABLE_DIFFUSION_MODELS[name]

@@ -90,14 +90,14 @@ def sampling_schedule(sampler: str, num_steps: int, spacing: str = "uniform") ->
     spacing: one of `SPACINGS`. Raises UsageError for anything else.
     """
     if sampler not in SAMPLERS:
-        raise UsageError(f"There is no sampler {sampler!r}.", f"Choose from {_listed(SAMPLERS)}.")
+        raise UsageError(f"there is no sampler {sampler!r}", f"Choose from {_listed(SAMPLERS)}.")
     if spacing not in SPACINGS:
         raise UsageError(
-            f"There is no timestep spacing {spacing!r}.", f"Choose from {_listed(SPACINGS)}."
+            f"there is no timestep spacing {spacing!r}", f"Choose from {_listed(SPACINGS)}."
         )
     if not MIN_STEPS <= num_steps <= NUM_TRAIN_TIMESTEPS:
         raise UsageError(
-            f"num_steps is {num_steps}.",
+            f"num_steps is {num_steps}",
             f"Take {MIN_STEPS} to {NUM_TRAIN_TIMESTEPS}: one step would visit timestep 0 only.",
         )
     timesteps = (uniform_timesteps if spacing == "uniform" else karras_timesteps)(num_steps)

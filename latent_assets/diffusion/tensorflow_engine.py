@@ -134,13 +134,13 @@ class TensorFlowEngine:
         )
         if not fits:
             raise ModelError(
-                f"{info.title} has no latents of shape {latents.shape}.",
+                f"{info.title} has no latents of shape {latents.shape}",
                 f"They are (frames, height/{info.downscale}, width/{info.downscale},"
                 f" {info.latent_channels}); height and width are {_allowed_sizes(info)}.",
             )
         expected = (len(latents), info.tokens, info.context_width)
         if context.shape != expected:
-            raise ModelError(f"The context has shape {context.shape}; it should be {expected}.")
+            raise ModelError(f"the context has shape {context.shape}; it should be {expected}")
         return latents, context
 
     def _loop(self, latent_shape: tuple[int, ...], guided: bool) -> Callable[..., Any]:
@@ -219,8 +219,8 @@ class TensorFlowEngine:
     def _halve(self, size: int, error: Exception) -> None:
         if size == 1:
             raise ModelError(
-                f"{self.device} has too little memory for one frame of {self.info.title}.",
-                "Take a smaller picture size, or mixed_float16 on a GPU.",
+                f"{self.device} has too little memory for one frame of {self.info.title}",
+                "Take a smaller picture size, or on a GPU LATENT_ASSETS_PRECISION=mixed_float16.",
             ) from error
         self.batch_limit = size // 2
         logger.warning(

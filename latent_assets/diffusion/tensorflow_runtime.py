@@ -92,7 +92,7 @@ def check_precision(precision: str) -> str:
     """The precision, if it is one; ModelError otherwise."""
     if precision not in PRECISIONS:
         raise ModelError(
-            f"There is no precision {precision!r}.", f"Choose from {', '.join(PRECISIONS)}."
+            f"there is no precision {precision!r}", f"Choose from {', '.join(PRECISIONS)}."
         )
     return precision
 

@@ -81,7 +81,7 @@ def _in_weights_dir(model: StableDiffusionModel, weights_dir: Path) -> tuple[Pat
     missing = [path.name for path in paths if not path.is_file()]
     if missing:
         raise ModelError(
-            f"The weights directory {weights_dir} lacks {', '.join(missing)}.",
+            f"the folder LATENT_ASSETS_WEIGHTS_DIR={weights_dir} lacks {', '.join(missing)}",
             f"{model.title} needs {', '.join(path.name for path in paths)} there, in KerasCV's"
             " layout (fine-tuned weights keep these names).",
         )
@@ -94,9 +94,9 @@ def _find_published(file: WeightsFile, directory: Path, models_dir: Path) -> Pat
             found = file_digest(path, models_dir)
             if found != file.sha256:
                 raise ModelError(
-                    f"{path} is not the published file: its sha256 is {found}, not {file.sha256}.",
+                    f"{path} is not the published file: its sha256 is {found}, not {file.sha256}",
                     "Delete it to have it downloaded again; to use weights of your own, put all"
-                    " three files in a directory and set weights_dir to it.",
+                    " three files in a folder and let LATENT_ASSETS_WEIGHTS_DIR name it.",
                 )
             return path
     return _download(file, directory)
@@ -118,7 +118,7 @@ def _download(file: WeightsFile, directory: Path) -> Path:
         raise ModelError(
             f"{file.name} could not be downloaded from {file.url}: {error}",
             f"On another machine, download it and put it at {directory / file.name} (sha256"
-            f" {file.sha256}), or set weights_dir to a directory that has it.",
+            f" {file.sha256}), or let LATENT_ASSETS_WEIGHTS_DIR name a folder that has all three.",
         ) from error
     return Path(path)
 

@@ -34,7 +34,7 @@ def check_name(name: str) -> str:
     if len(name) > MAX_NAME_CHARACTERS or not NAME_PATTERN.fullmatch(name):
         raise UsageError(
             f"{shown(name)} cannot be the name of a walk",
-            "Use small letters, digits, - and _, beginning with a letter or digit: castle-at-night",
+            "Use small letters, digits, - and _, with a letter or digit first: castle-at-night.",
         )
     return name
 

@@ -309,6 +309,13 @@ def test_a_wrong_setting_ends_with_2_and_names_the_variable(cli, monkeypatch, va
     assert f"LATENT_ASSETS_{variable}" in answer.err
 
 
+def test_a_finished_file_that_is_not_there_is_called_a_file(cli, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert "there is no file none.gif\n" in cli("verify", "none.gif").err
+    (tmp_path / "old.gif").touch()
+    assert "old.gif is no walk file\n" in cli("plan", "old.gif").err
+
+
 # --- new, schema --------------------------------------------------------------------------------
 
 

@@ -36,7 +36,7 @@ def read_model_card(directory: Path) -> dict[str, Any]:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ModelError(
-            f"The embedded model is not there: {path} does not exist.",
+            f"the embedded model is not there: {path} does not exist",
             "Take data/models/embedded/ from the repository, or name its place.",
         ) from error
     except json.JSONDecodeError as error:
@@ -52,13 +52,13 @@ def read_weights(directory: Path, verify: bool = True) -> Tensors:
     """All tensors by name, as float32. With `verify`, the file must have the card's digest."""
     path = directory / WEIGHTS_FILE
     if not path.is_file():
-        raise ModelError(f"The embedded model's weights are not there: {path} does not exist.")
+        raise ModelError(f"the embedded model's weights are not there: {path} does not exist")
     if verify:
         expected, found = read_model_card(directory)["weights_sha256"], file_digest(path)
         if found != expected:
             raise ModelError(
                 f"{path} is not the file that {CARD_FILE} describes: its sha256 is {found},"
-                f" not {expected}.",
+                f" not {expected}",
                 "Restore it with `git checkout -- data/models/embedded`.",
             )
     return {name: tensor.astype(np.float32) for name, tensor in load_file(path).items()}
@@ -85,11 +85,11 @@ def assign_weights(model: Any, tensors: Tensors) -> None:
         for weight in layer.weights:
             name = f"{model.name}/{layer.name}/{weight.name}"
             if name not in tensors:
-                raise ModelError(f"The weights file has no tensor {name!r}.")
+                raise ModelError(f"the weights file has no tensor {name!r}")
             if tuple(tensors[name].shape) != tuple(weight.shape):
                 raise ModelError(
-                    f"Tensor {name!r} has shape {tuple(tensors[name].shape)},"
-                    f" the network wants {tuple(weight.shape)}."
+                    f"tensor {name!r} has shape {tuple(tensors[name].shape)},"
+                    f" the network wants {tuple(weight.shape)}"
                 )
             weight.assign(tensors[name])
 

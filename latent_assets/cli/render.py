@@ -50,8 +50,12 @@ def render(
         Path | None, typer.Option(help="Folder for the finished files.", file_okay=False)
     ] = None,
     metadata: Annotated[
-        bool, typer.Option(help="Write the record of their origin into the files.")
-    ] = True,
+        bool | None,
+        typer.Option(
+            "--metadata/--no-metadata",
+            help="Write the record of their origin into the files; default: the setting.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Render a walk. Frames that are in the store are not rendered again."""
@@ -59,8 +63,8 @@ def render(
     studio = open_studio()
     if output is not None:
         studio = with_outputs(studio, output.absolute())
-    if not metadata:
-        studio = with_metadata(studio, False)
+    if metadata is not None:
+        studio = with_metadata(studio, metadata)
     spec, library = specify(studio, walk, model, frames)
     plan = studio.plan(spec)
     warn(plan.warnings)

@@ -528,6 +528,31 @@ def test_render_to_files_and_back_to_a_walk_file(cli, fake, data, tmp_path):
     assert cli("verify", gif, "--json").json["counts"] == {"identical": 3}
 
 
+@pytest.mark.parametrize(
+    ("setting", "option", "written"),
+    [
+        ("on", (), True),
+        ("off", (), False),
+        ("off", ("--metadata",), True),
+        ("on", ("--no-metadata",), False),
+    ],
+)
+def test_the_option_metadata_takes_the_place_of_the_setting(
+    cli, data, monkeypatch, setting, option, written
+):
+    write(data, "bird")
+    monkeypatch.setenv("LATENT_ASSETS_METADATA", setting)
+    seen = []
+
+    def run(studio, *_arguments):
+        seen.append(studio.settings.metadata)
+        return [], 0
+
+    monkeypatch.setattr(sys.modules["latent_assets.cli.render"], "_run", run)
+    assert cli("render", "bird", *option).code == 0
+    assert seen == [written]
+
+
 # --- the same with the embedded model, each command a process of its own -------------------------
 
 WATCH = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
+from math import lcm
 
 from latent_assets.walks.paths import bilinear_weights
 from latent_assets.walks.points import (
@@ -19,6 +20,7 @@ from latent_assets.walks.points import (
     Orbit,
 )
 from latent_assets.walks.schema import (
+    MAX_FRAMES,
     Grid,
     GuidanceSweep,
     Interpolation,
@@ -68,13 +70,40 @@ def is_closed(walk: Walk) -> bool:
             return False
 
 
-def keyframe_frames(walk: Walk) -> dict[int, str]:
-    """Frames that stand exactly on a prompt: index -> prompt."""
-    return {
-        index: point.context.terms[0][1]
-        for index, point in enumerate(route(walk))
-        if isinstance(point.context, Blend) and len(point.context.terms) == 1
-    }
+def prompt_frames(walk: Walk) -> list[tuple[str, int | None]]:
+    """The prompts that the walk goes through, each with the frame that stands on it, if one does.
+
+    From the keyframes' places and the corners alone, not from `route`. Walks around one prompt
+    have none.
+    """
+    match walk:
+        case Interpolation():
+            places = [place * _divisor(walk) for place in _places(walk)[: len(walk.anchors)]]
+            frames = [int(place) if place.denominator == 1 else None for place in places]
+            return [(a.prompt, frame) for a, frame in zip(walk.anchors, frames, strict=True)]
+        case Grid(grid_size=side):
+            corners = [0, side - 1, side * (side - 1), side * side - 1]
+            return list(zip(walk.prompts, corners, strict=True))
+        case _:
+            return []
+
+
+def lengths_on_every_prompt(walk: Interpolation) -> list[int]:
+    """The numbers of frames next to the walk's own with which a frame stands on every prompt."""
+    period = lcm(*(place.denominator for place in _places(walk)))
+    one_more = walk.frames - _divisor(walk)
+    below = _divisor(walk) // period * period
+    lengths = [divisor + one_more for divisor in (below, below + period) if divisor]
+    return [length for length in lengths if length <= MAX_FRAMES]
+
+
+def _places(walk: Interpolation) -> list[Fraction]:
+    return keyframe_places(walk.anchors, closed=walk.closed)
+
+
+def _divisor(walk: Interpolation) -> int:
+    """Into how many parts the frames cut the walk; see `timeline.positions`."""
+    return walk.frames if walk.closed else walk.frames - 1
 
 
 def exact(number: float) -> Fraction:
@@ -92,7 +121,7 @@ def _noise(walk: Walk, position: Fraction) -> NoisePoint:
 
 def _interpolation(walk: Interpolation) -> Iterable[FramePoint]:
     anchors = walk.anchors
-    places = keyframe_places(anchors, closed=walk.closed)
+    places = _places(walk)
     seeds = [walk.seed if anchor.seed is None else anchor.seed for anchor in anchors]
     for position in positions(walk.frames, closed=walk.closed):
         a, b, local = locate(position, places, anchors)

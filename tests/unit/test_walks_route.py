@@ -6,7 +6,13 @@ from itertools import pairwise
 import pytest
 
 from latent_assets.walks.points import Arc, Blend, Gaussian, Loop, NoiseArc, Offset, Orbit
-from latent_assets.walks.route import exact, is_closed, keyframe_frames, route
+from latent_assets.walks.route import (
+    exact,
+    is_closed,
+    lengths_on_every_prompt,
+    prompt_frames,
+    route,
+)
 from latent_assets.walks.schema import KINDS, WALK_ADAPTER, walk_prompts
 
 HALF, QUARTER = Fraction(1, 2), Fraction(1, 4)
@@ -18,6 +24,16 @@ def walk(kind, **fields):
 
 def interpolation(*prompts, frames=5, **fields):
     return walk("interpolation", prompts=list(prompts), frames=frames, **fields)
+
+
+def alone(walked):
+    """The frames whose text encoding is a prompt's own, by number."""
+    blends = [(number, point.context) for number, point in enumerate(route(walked))]
+    return {
+        number: context.terms[0][1]
+        for number, context in blends
+        if isinstance(context, Blend) and len(context.terms) == 1
+    }
 
 
 EXAMPLES = {
@@ -53,14 +69,16 @@ def test_an_interpolation_goes_from_prompt_to_prompt_in_even_steps():
 
 def test_every_prompt_is_shown_once_and_the_joins_are_not_doubled():
     walked = interpolation("a", "b", "c", "d", frames=13)
-    assert keyframe_frames(walked) == {0: "a", 4: "b", 8: "c", 12: "d"}
+    assert prompt_frames(walked) == [("a", 0), ("b", 4), ("c", 8), ("d", 12)]
+    assert alone(walked) == {0: "a", 4: "b", 8: "c", 12: "d"}
     contexts = [point.context for point in route(walked)]
     assert len(set(contexts)) == 13
 
 
 def test_a_closed_interpolation_walks_back_to_the_first_prompt_and_stops_short_of_it():
     walked = interpolation("a", "b", "c", frames=6, closed=True)
-    assert keyframe_frames(walked) == {0: "a", 2: "b", 4: "c"}
+    assert prompt_frames(walked) == [("a", 0), ("b", 2), ("c", 4)]
+    assert alone(walked) == {0: "a", 2: "b", 4: "c"}
     assert route(walked)[5].context == Blend.of([HALF, HALF], ["c", "a"])
     assert is_closed(walked)
 
@@ -123,12 +141,33 @@ def test_a_noise_loop_holds_its_prompt_and_goes_round_once():
     assert is_closed(walk("noise_loop", prompt="a", frames=2))
 
 
+@pytest.mark.parametrize(
+    ("frames", "closed", "lengths"),
+    [(24, False, [22, 25]), (3, False, [4]), (23, True, [20, 24]), (9_999, False, [9_997, 10_000])],
+)
+def test_lengths_that_meet_every_prompt_are_known(frames, closed, lengths):
+    walked = interpolation("a", "b", "c", "d", frames=frames, closed=closed)
+    assert lengths_on_every_prompt(walked) == lengths
+    for length in lengths:
+        better = interpolation("a", "b", "c", "d", frames=length, closed=closed)
+        assert None not in dict(prompt_frames(better)).values()
+        assert set(alone(better).values()) == set("abcd")
+
+
+def test_of_prompts_between_two_frames_no_frame_is_named():
+    walked = interpolation("a", "b", "c", "d", frames=24)
+    assert prompt_frames(walked) == [("a", 0), ("b", None), ("c", None), ("d", 23)]
+    odd = [{"prompt": "a"}, {"prompt": "b", "at": "1/10007"}, {"prompt": "c"}]
+    assert lengths_on_every_prompt(walk("interpolation", keyframes=odd, frames=9)) == []
+
+
 # --- grid ---------------------------------------------------------------------------------------
 
 
 def test_a_grid_has_its_prompts_at_the_corners_in_reading_order():
     grid = walk("grid", prompts=["a", "b", "c", "d"], grid_size=6)
-    assert keyframe_frames(grid) == {0: "a", 5: "b", 30: "c", 35: "d"}
+    assert prompt_frames(grid) == [("a", 0), ("b", 5), ("c", 30), ("d", 35)]
+    assert alone(grid) == {0: "a", 5: "b", 30: "c", 35: "d"}
     assert {point.noise for point in route(grid)} == {Gaussian(0)}
 
 

@@ -1,0 +1,151 @@
+"""Each check of a walk can fail: on a store that was tampered with, or a walk that earns it."""
+
+import json
+from pathlib import Path
+
+import dagster as dg
+import numpy as np
+import pytest
+from fakes import SIZE, FakeStudio, fake_studio
+
+from latent_assets.orchestration.build import build_defs
+from latent_assets.store import Receipt, environment, pixel_digest
+from latent_assets.walks.loading import parse_walk
+
+FRAMES = dg.AssetKey("frames")
+
+
+@pytest.fixture
+def studio(tmp_path: Path) -> FakeStudio:
+    return fake_studio(tmp_path)
+
+
+@pytest.fixture
+def instance():
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield instance
+
+
+def write(studio: FakeStudio, prompts: str = "a, b", frames: int = 5, more: str = "") -> list[str]:
+    """Write the walk w; returns the keys of its frames."""
+    text = f"kind: interpolation\nprompts: [{prompts}]\nframes: {frames}\n{more}\n"
+    (studio.settings.walks_dir / "w.yaml").write_text(text)
+    return [recipe.key for recipe in studio.specify("w", parse_walk(text, "w.yaml")).recipes()]
+
+
+def put(studio: FakeStudio, key: str, pixels: np.ndarray) -> None:
+    """Store a picture that no model gave, with a receipt that agrees."""
+    receipt = Receipt(
+        key=key,
+        recipe={},
+        pixel_digest=pixel_digest(pixels),
+        environment=environment(device="cpu"),
+        batch=(key,),
+        position=0,
+        seconds=0.1,
+        created="2026-01-01T00:00:00Z",
+    )
+    studio.frames.write(key, pixels, receipt)
+
+
+def render(studio: FakeStudio, instance: dg.DagsterInstance) -> dict[str, dg.AssetCheckEvaluation]:
+    job = build_defs(studio).resolve_job_def("render_walk")
+    result = job.execute_in_process(instance=instance, partition_key="w")
+    return {each.check_name: each for each in result.get_asset_check_evaluations()}
+
+
+def check_alone(
+    studio: FakeStudio, instance: dg.DagsterInstance, name: str
+) -> dg.AssetCheckEvaluation:
+    job = build_defs(studio).resolve_job_def("render_walk")
+    only = job.get_subset(
+        asset_selection=set(), asset_check_selection={dg.AssetCheckKey(FRAMES, name)}
+    )
+    result = only.execute_in_process(instance=instance, partition_key="w")
+    (evaluation,) = result.get_asset_check_evaluations()
+    return evaluation
+
+
+def failed(evaluations: dict[str, dg.AssetCheckEvaluation]) -> list[str]:
+    return [name for name, each in evaluations.items() if not each.passed]
+
+
+def shown(evaluation: dg.AssetCheckEvaluation) -> dict[str, object]:
+    return {name: each.value for name, each in evaluation.metadata.items()}
+
+
+def test_a_frame_that_was_cut_or_is_gone_is_not_complete(studio, instance):
+    keys = write(studio)
+    assert failed(render(studio, instance)) == []
+    path = Path(studio.frames.objects.root, studio.frames.name(keys[1]))
+    path.write_bytes(path.read_bytes()[:100])
+    studio.frames.delete(keys[3])
+    evaluation = check_alone(studio, instance, "frames_complete")
+    assert not evaluation.passed
+    assert evaluation.severity == dg.AssetCheckSeverity.ERROR
+    assert keys[1] in str(shown(evaluation)["wrong"])
+    assert f"no frame {keys[3]}" in str(shown(evaluation)["wrong"])
+
+
+def test_frames_that_were_black_or_of_one_colour_when_they_came_are_told(studio, instance):
+    keys = write(studio)
+    put(studio, keys[1], np.zeros((*SIZE, 3), np.uint8))
+    put(studio, keys[2], np.full((*SIZE, 3), 90, np.uint8))
+    evaluations = render(studio, instance)
+    assert "frames_show_something" in failed(evaluations)
+    assert shown(evaluations["frames_show_something"]) == {"black": "[1]", "constant": "[2]"}
+
+
+def test_a_frame_that_repeats_the_one_before_it_is_told(studio, instance):
+    keys = write(studio)
+    picture = np.random.default_rng(1).integers(0, 256, (*SIZE, 3), dtype=np.uint8)
+    for key in keys[1:3]:
+        put(studio, key, picture)
+    evaluations = render(studio, instance)
+    assert failed(evaluations) == ["frames_move"]
+    assert shown(evaluations["frames_move"]) == {"repeated": "[2]"}
+
+
+def test_prompts_between_two_frames_are_named_and_how_many_frames_meet_them(studio, instance):
+    write(studio, "a, b, c, d", frames=24)
+    evaluations = render(studio, instance)
+    assert failed(evaluations) == ["keyframes_reached"]
+    reached = evaluations["keyframes_reached"]
+    assert reached.severity == dg.AssetCheckSeverity.WARN
+    assert shown(reached) == {
+        "keyframes": 4,
+        "wrong": "[]",
+        "prompts between two frames": "b, c",
+        "numbers of frames that meet all": "22 or 25",
+    }
+    write(studio, "a, b, c, d", frames=25)
+    assert failed(render(studio, instance)) == []
+
+
+def test_a_prompt_that_is_shown_where_it_was_written_twice_is_met(studio, instance):
+    write(studio, "a, a, b", frames=4)
+    assert "keyframes_reached" not in failed(render(studio, instance))
+
+
+def test_another_picture_in_the_place_of_a_prompt_is_an_error(studio, instance):
+    keys = write(studio, "a, b, c", frames=5)
+    render(studio, instance)
+    manifest = studio.settings.dagster_home / "storage" / "assets" / "frames" / "w.json"
+    document = json.loads(manifest.read_text())
+    document["keys"][2] = keys[1]
+    manifest.write_text(json.dumps(document))
+    evaluation = check_alone(studio, instance, "keyframes_reached")
+    assert not evaluation.passed
+    assert evaluation.severity == dg.AssetCheckSeverity.ERROR
+    assert shown(evaluation)["wrong"] == "[2]"
+
+
+def test_a_loop_that_jumps_to_its_first_frame_is_told(studio, instance):
+    keys = write(studio, frames=12, more="closed: true")
+    assert failed(render(studio, instance)) == []
+    last = studio.frames.read(keys[-1]).pixels
+    studio.frames.delete(keys[-1])
+    put(studio, keys[-1], 255 - last)
+    evaluations = render(studio, instance)
+    assert failed(evaluations) == ["loop_closed"]
+    assert shown(evaluations["loop_closed"])["seam ratio"] > 3

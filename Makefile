@@ -14,7 +14,7 @@ help:
 	@echo "make ui         open the web UI"
 	@echo "make check      lint, types, walls between the rooms"
 	@echo "make test-slow  the slow tests: kill -9, full disks, the web UI, S3, the training pipeline"
-	@echo "make test-parity  Stable Diffusion's real architecture against KerasCV: 9 GB, half an hour"
+	@echo "make test-parity  Stable Diffusion's real architecture against KerasCV: 9 GB, some 15 minutes per model"
 
 setup: $(READY)
 

@@ -2,7 +2,7 @@
 
 Data flows one way: walk file -> text encodings -> path and noise -> frames -> outputs -> report.
 
-- `walks`: what a walk is and which frames it consists of. Pure: numpy and pydantic only.
+- `walks`: what a walk is and which frames it consists of. Pure: numpy, pydantic and YAML.
 - `diffusion`: models behind one engine protocol, and the samplers.
 - `store`: the content-addressed frame store.
 - `media`: from frames to files, and what can be measured on them.

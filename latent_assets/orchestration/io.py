@@ -1,6 +1,6 @@
 """Where values between assets lie: arrays as .npy, everything else as .json. No pickle.
 
-Arrays are read memory-mapped: a step that renders 30 frames reads the encodings of 30 frames.
+Arrays are read memory-mapped: of the text encodings, what a step does not look at is not read.
 """
 
 import json

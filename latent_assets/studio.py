@@ -22,6 +22,7 @@ from latent_assets.errors import (
     WalkProblem,
 )
 from latent_assets.media.animation import animated_format, checked_fps
+from latent_assets.media.stills import MAX_SIDE_PX
 from latent_assets.settings import Settings
 from latent_assets.store import EncodingStore, FrameStore, Timings
 from latent_assets.walks.recipes import FrameRecipe, Rendering, recipes_of
@@ -153,6 +154,7 @@ class Studio:
             spacing=walk.spacing,
             unconditional=walk.negative_prompt,
         )
+        _check_grid(name, walk, rendering.size)
         return WalkSpec(name, walk, rendering)
 
     def plan(self, spec: WalkSpec) -> Plan:
@@ -237,6 +239,17 @@ def _check_output(name: str, walk: Walk) -> None:
             raise InvalidWalkError(
                 [WalkProblem(name, "output.fps", f"{error.problem}. {error.cure}")]
             ) from None
+
+
+def _check_grid(name: str, walk: Walk, size: tuple[int, int]) -> None:
+    """A grid too large for one picture is refused before its frames are rendered, not after."""
+    if walk.kind != "grid":
+        return
+    most = MAX_SIDE_PX // max(size)
+    if walk.grid_size > most:
+        height, width = size
+        message = f"must be at most {most} with frames of {width}x{height} px"
+        raise InvalidWalkError([WalkProblem(name, "grid_size", message, value=str(walk.grid_size))])
 
 
 def _with_frames(name: str, walk: Walk, frames: int | None) -> Walk:

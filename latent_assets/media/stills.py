@@ -21,7 +21,8 @@ from latent_assets.media.output import written
 
 _PAPER = (24, 26, 30)
 _INK = (222, 224, 228)
-_MAX_SIDE_PX = 32_000
+MAX_SIDE_PX = 32_000
+"""Of a grid: 3 gigabytes of pixels, if it is square."""
 
 
 def picture_grid(frames: Frames, columns: int, *, gap_px: int = 0) -> ImageArray:
@@ -34,9 +35,9 @@ def picture_grid(frames: Frames, columns: int, *, gap_px: int = 0) -> ImageArray
     rows = list(_rows(check_frames(frames), columns))
     height, width = rows[0][0].shape[:2]
     total = len(rows) * (height + gap_px) - gap_px, columns * (width + gap_px) - gap_px
-    if max(total) > _MAX_SIDE_PX:
+    if max(total) > MAX_SIDE_PX:
         raise MediaError(
-            f"the grid would be {total[1]}x{total[0]} px, more than {_MAX_SIDE_PX} a side",
+            f"the grid would be {total[1]}x{total[0]} px, more than {MAX_SIDE_PX} a side",
             "Use a smaller grid or smaller frames.",
         )
     sheet = np.full((*total, 3), _PAPER, np.uint8)

@@ -181,6 +181,17 @@ def test_a_size_that_the_model_cannot_render_is_told_before_it_is_loaded(tmp_pat
     assert studio.counts.engines == 0
 
 
+@pytest.mark.parametrize(("size", "most"), [(1024, 31), ([512, 768], 41), ([768, 512], 41)])
+def test_a_grid_too_large_for_one_picture_is_told_before_it_is_rendered(tmp_path, size, most):
+    document = {"kind": "grid", "prompts": ["a", "b", "c", "d"], "size": size, "grid_size": most}
+    assert specify(fake_studio(tmp_path), document).walk.frames == most**2
+    with pytest.raises(InvalidWalkError) as told:
+        specify(fake_studio(tmp_path), {**document, "grid_size": most + 1})
+    (problem,) = told.value.problems
+    assert (problem.field, problem.value) == ("grid_size", str(most + 1))
+    assert f"at most {most} with frames of" in problem.message
+
+
 def test_the_model_is_the_options_then_the_files_then_the_deployments(tmp_path):
     studio = fake_studio(tmp_path)
     document = {"kind": "noise_loop", "prompt": "a", "frames": 2, "size": 64}

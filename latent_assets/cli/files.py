@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from latent_assets.cli.common import AsJson, emit, err, open_studio, out, specify
 from latent_assets.errors import MediaError, UsageError
@@ -68,16 +69,17 @@ def verify_frames(
             "Render the walk first. If the weights have changed since, put the old ones back; or"
             " verify a finished file, which says what it was rendered with.",
         )
-    now = engine_environment(studio.load_engine(model))
-    with err.status(f"rendering {len(chosen)} frames again"):
+    with _progress() as progress:
+        bar = progress.add_task("rendering again", total=len(chosen))
         report = verify(
             studio.frames,
             chosen,
             lambda batch: render_again(studio, [FrameRecipe.from_dict(each) for each in batch]),
-            now=now,
+            now=engine_environment(studio.load_engine(model)),
             recipes=recipes,
             digests=digests,
             alone=alone,
+            on_frame=lambda _verdict: progress.advance(bar),
         )
     altered = _altered(studio, path, order, keys, digests, report) if digests else None
     ok = report.ok and not altered
@@ -93,6 +95,18 @@ def verify_frames(
                 "    it was painted over, cut or encoded anew since it was made", markup=False
             )
     raise typer.Exit(0 if ok else 1)
+
+
+def _progress() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("frames"),
+        TimeRemainingColumn(),
+        console=err,
+        transient=True,
+    )
 
 
 def _altered(

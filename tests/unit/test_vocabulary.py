@@ -47,6 +47,8 @@ def vocabulary():
     ("text", "words"),
     [
         ("A Dog's ball", ["a", "dog", "ball"]),
+        ("a cat's", ["a", "cat"]),
+        ("the dog\u2019s, the cat's: 'sunny'", ["the", "dog", "the", "cat", "sunny"]),
         ("  Café—crème!  ", ["cafe", "creme"]),
         ("", []),
         ("🐶", []),
@@ -92,7 +94,7 @@ def test_a_prompt_in_which_nothing_is_known_is_told_with_all_its_words(vocabular
     assert reading.known == ()
     (warning,) = reading.warnings()
     assert "xyzzy, plugh" in warning
-    assert "Nothing" in warning
+    assert "nothing in 'xyzzy plugh'" in warning
 
 
 def test_an_empty_prompt_is_all_padding_and_told(vocabulary):
@@ -112,6 +114,12 @@ def test_what_does_not_fit_into_a_context_is_told():
     assert reading.dropped == ("w16", "w17", "w18", "w19")
     assert "w16" in reading.warnings()[0]
     assert (crowded.tokens(" ".join(words[1:])) > 0).all()
+
+
+def test_words_that_are_repeated_leave_room_for_others(vocabulary):
+    reading = vocabulary.read("dog " * MAX_TOKENS + "cat")
+    assert reading.used == ("dog", "cat")
+    assert reading.dropped == ()
 
 
 @given(st.text(max_size=80))

@@ -42,6 +42,7 @@ beside between standing sitting
 SILENT = frozenset(_SILENT_WORDS.split())
 SHORTEST_STEM = 3
 WORD = re.compile(r"[a-z0-9]+")
+POSSESSIVE = re.compile(r"'s\b")
 
 
 @dataclass(frozen=True)
@@ -65,16 +66,20 @@ class PromptReading:
         if not self.known:
             words = ", ".join(self.unknown) or "nothing"
             found.append(
-                f"Nothing in {self.text!r} is known to the embedded model ({words})."
-                " See `latent-assets vocabulary` for what it can draw."
+                f"nothing in {self.text!r} is known to the embedded model ({words});"
+                " `latent-assets vocabulary` lists what it can draw"
             )
         elif self.unknown:
             found.append(
-                f"In {self.text!r} the embedded model does not know {', '.join(self.unknown)}."
-                " See `latent-assets vocabulary` for what it can draw."
+                f"in {self.text!r} the embedded model does not know {', '.join(self.unknown)};"
+                " `latent-assets vocabulary` lists what it can draw"
             )
         if self.dropped:
-            found.append(f"{self.text!r} is too long: {', '.join(self.dropped)} left out.")
+            dropped = ", ".join(self.dropped)
+            found.append(
+                f"{self.text!r} has more than {MAX_TOKENS} words that the embedded model knows:"
+                f" left out are {dropped}"
+            )
         return tuple(found)
 
 
@@ -82,7 +87,7 @@ def words_of(text: str) -> list[str]:
     """Lower-case words without accents, possessives and punctuation."""
     plain = unicodedata.normalize("NFKD", text.lower())
     plain = "".join(character for character in plain if not unicodedata.combining(character))
-    return WORD.findall(plain.replace("\u2019", "'").replace("'s ", " "))
+    return WORD.findall(POSSESSIVE.sub("", plain.replace("\u2019", "'")))
 
 
 def stems(word: str) -> Iterator[str]:
@@ -162,8 +167,14 @@ class Vocabulary:
                 continue
             self._read_word(words[position], known, unknown)
             position += 1
-        dropped = tuple(word for word, _ in known[MAX_TOKENS:])
-        return PromptReading(text, tuple(known[:MAX_TOKENS]), tuple(unknown), dropped)
+        used = dict.fromkeys(used_as for _, used_as in known)  # a repeated word takes no room
+        kept = set(list(used)[:MAX_TOKENS])
+        return PromptReading(
+            text,
+            tuple(pair for pair in known if pair[1] in kept),
+            tuple(unknown),
+            tuple(word for word, used_as in known if used_as not in kept),
+        )
 
     def _alias_at(self, words: list[str], position: int) -> tuple[int, tuple[str, ...]] | None:
         """The longest alias that starts here: (its number of words, what it is read as)."""

@@ -91,7 +91,7 @@ def render_frames(
     result = RenderResult()
     wrong = studio.frames.check(dict.fromkeys(recipe.key for recipe in recipes))
     todo = list({recipe.key: recipe for recipe in recipes if recipe.key in wrong}.values())
-    result.damaged = [problem for problem in wrong.values() if "damaged" in problem]
+    result.damaged = [e.problem for e in wrong.values() if isinstance(e, DamagedError)]
     for problem in result.damaged:
         logger.warning("%s; it is rendered again", problem)
     result.reused = len(recipes) - len(todo)

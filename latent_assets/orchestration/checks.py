@@ -45,7 +45,7 @@ def frame_checks(partitions: dg.PartitionsDefinition) -> list[dg.AssetChecksDefi
             metadata={
                 "frames": len(keys),
                 "as planned": listed,
-                "wrong": names_of(list(wrong.values())[:10]),
+                "wrong": names_of([error.problem for error in wrong.values()][:10]),
             },
         )
 

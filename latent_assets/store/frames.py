@@ -106,18 +106,18 @@ class FrameStore:
         """Stores (key, pixels, receipt) triples in threads. Returns the digests in order."""
         return list(in_order(lambda item: self.write(*item), frames, self.objects.parallel))
 
-    def check(self, keys: Iterable[str]) -> dict[str, str]:
+    def check(self, keys: Iterable[str]) -> dict[str, FrameMissingError | FrameDamagedError]:
         """Reads every frame; returns what is wrong, by key. Damaged frames are set aside."""
 
-        def look(key: str) -> tuple[str, str | None]:
+        def look(key: str) -> tuple[str, FrameMissingError | FrameDamagedError | None]:
             try:
                 self.read(key)
             except (FrameMissingError, FrameDamagedError) as error:
-                return key, error.problem
+                return key, error
             return key, None
 
         looked = in_order(look, keys, self.objects.parallel)
-        return {key: problem for key, problem in looked if problem is not None}
+        return {key: error for key, error in looked if error is not None}
 
     def keys(self) -> Iterator[str]:
         """The keys of all frames, in no particular order."""

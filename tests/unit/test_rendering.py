@@ -1,5 +1,7 @@
 """The loop that renders, on a model of numpy alone: what is stored, and what receipts say."""
 
+from pathlib import Path
+
 import pytest
 from fakes import fake_studio
 
@@ -44,6 +46,19 @@ def test_a_frame_that_appears_twice_is_rendered_once(tmp_path):
     result = render_frames(studio, spec.recipes(), batch_size=2)
     assert result.rendered == studio.counts.frames == 3
     assert result.reused == 2
+
+
+def test_only_frames_that_were_set_aside_count_as_damaged(tmp_path):
+    """Messages name the folder: the word in its name says nothing of the frames."""
+    studio = fake_studio(tmp_path / "x_damaged_y")
+    recipes, result = render(studio, frames=3, batch_size=3)
+    assert result.damaged == []
+    path = Path(studio.frames.objects.root, studio.frames.name(recipes[1].key))
+    path.write_bytes(path.read_bytes()[:100])
+    studio.frames.delete(recipes[2].key)
+    _, result = render(studio, frames=3, batch_size=3)
+    assert result.rendered == 2
+    assert [recipes[1].key in problem for problem in result.damaged] == [True]
 
 
 @pytest.mark.parametrize(

@@ -99,20 +99,24 @@ def _sync(path: Path) -> None:
 
 def clear_leftovers(path: Path, *, older_than_s: float) -> None:
     """Removes what writers of `path` that were killed left beside it."""
-    for left in leftovers(path.parent, older_than_s=older_than_s):
+    for left, _size in leftovers(path.parent, older_than_s=older_than_s):
         if left.parent == path.parent and left.name.endswith(f"-{path.name[-40:]}"):
             with suppress(OSError):
                 left.unlink()
 
 
-def leftovers(folder: Path, *, older_than_s: float) -> list[Path]:
-    """Temporary files under `folder` that no living writer can still be writing."""
+def leftovers(folder: Path, *, older_than_s: float) -> list[tuple[Path, int]]:
+    """Temporary files under `folder` that no living writer can still be writing, with their sizes.
+
+    A file that is gone while it is looked at is none.
+    """
     limit = time.time() - older_than_s
     found = []
     for parent, _, names in os.walk(folder):
         for name in filter(is_temporary, names):
             path = Path(parent, name)
             with suppress(FileNotFoundError):
-                if path.stat().st_mtime <= limit:
-                    found.append(path)
+                status = path.stat()
+                if status.st_mtime <= limit:
+                    found.append((path, status.st_size))
     return found

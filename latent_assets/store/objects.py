@@ -166,10 +166,11 @@ class LocalObjects:
     def leftovers(self, older_than_s: float) -> list[Entry]:
         """See `Objects.leftovers`."""
         now = time.time()
-        return [
-            Entry(path.relative_to(self._folder).as_posix(), path.stat().st_size, now)
-            for path in atomic.leftovers(self._folder, older_than_s=older_than_s)
-        ]
+        try:
+            found = atomic.leftovers(self._folder, older_than_s=older_than_s)
+        except OSError as error:
+            raise explain("list", self.root, error) from error
+        return [Entry(path.relative_to(self._folder).as_posix(), size, now) for path, size in found]
 
 
 class RemoteObjects:

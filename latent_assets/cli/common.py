@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from latent_assets.errors import UsageError
-from latent_assets.settings import Settings
+from latent_assets.settings import MODELS, Settings
 from latent_assets.studio import Studio, WalkSpec
 from latent_assets.walks.library import WalkLibrary
 from latent_assets.walks.loading import WALK_SUFFIXES, check_name
@@ -22,10 +22,14 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 WalkArgument = Annotated[str, typer.Argument(help="The name of a walk, or a walk file.")]
 ModelOption = Annotated[
-    str | None, typer.Option(help="Render with this model in place of the walk's own.")
+    str | None,
+    typer.Option(help=f"Render with this model in place of the walk's own: {', '.join(MODELS)}."),
 ]
 FramesOption = Annotated[
-    int | None, typer.Option(min=1, help="This many frames in place of the walk's own.")
+    int | None,
+    typer.Option(
+        min=1, help="This many frames in place of the walk's own; for a grid a square number."
+    ),
 ]
 
 

@@ -81,6 +81,8 @@ def gc(
     if old is not None:
         rest = "values between steps and previews that no later run used"
         out.print(f"{verb} {old['removals']} runs of Dagster, {rest}: {size(old['bytes'])}")
+    if older_than is None and max_size is None and not (unreferenced or runs):
+        out.print("Frames go by --unreferenced, --older-than or --max-size only.")
     if not delete and (plan.removals or (old and old["bytes"])):
         out.print("Nothing was removed. Add --delete to do it.")
 

@@ -62,6 +62,8 @@ def vocabulary(
             out.print(f"  {word}" if word == used_as else f"  {word} → {used_as}", markup=False)
         for word in reading.unknown:
             out.print(f"  {escape(word)}: [yellow]not known[/]")
+        if not reading.known and not reading.unknown:
+            out.print("No word of this says anything about a picture.")
         return
     groups = known.known_words()
     if as_json:

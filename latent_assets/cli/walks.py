@@ -45,21 +45,29 @@ def register(app: typer.Typer) -> None:
 
 def validate(
     files: Annotated[
-        list[Path] | None, typer.Argument(help="Walk files; default: all of the project.")
+        list[Path] | None,
+        typer.Argument(help="Walks, by name or file; default: all of the project."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Check walk files, and report everything that is wrong in them."""
     studio = open_studio()
-    checked = files or walk_files(studio.settings.walks_dir)
-    problems: list[WalkProblem] = []
-    for file in checked:
-        problems.extend(_problems(studio, file))
+    library = WalkLibrary(studio.settings.walks_dir)
+    if files:
+        checked = [library.paths().get(str(file), file) for file in files]
+    else:
+        checked = walk_files(library.folder)
+    problems = [problem for file in checked for problem in _problems(studio, file)]
+    if not files:
+        told = {problem.file for problem in problems}
+        problems += [problem for problem in library.unused() if problem.file not in told]
     if as_json:
         emit({"ok": not problems, "errors": [problem.as_dict() for problem in problems]})
     elif problems:
         for problem in problems:
             err.print(str(problem), markup=False, style="red")
+    elif not checked:
+        out.print(_no_walks(library), markup=False)
     else:
         count = len(checked)
         out.print(f"{count} walk file{' is' if count == 1 else 's are'} in order")
@@ -90,7 +98,11 @@ def list_walks(as_json: AsJson = False) -> None:
         _print_table(rows)
         _tell_downloads(studio, rows)
     else:
-        out.print(f"No walks in {library.folder}. To begin: latent-assets new NAME", markup=False)
+        out.print(_no_walks(library), markup=False)
+
+
+def _no_walks(library: WalkLibrary) -> str:
+    return f"No walks in {library.folder}. To begin: latent-assets new NAME"
 
 
 def _row(studio: Studio, library: WalkLibrary, name: str) -> dict[str, Any]:

@@ -41,9 +41,10 @@ class WalkLibrary:
         """Raises UsageError if there is no such walk, InvalidWalkError if its file is wrong."""
         path = self.paths().get(name)
         if path is None:
+            known = ", ".join(self.names())
             raise UsageError(
                 f"there is no walk {name} in {self.folder}",
-                f"There are: {', '.join(self.names()) or 'none'}.",
+                f"There are: {known}." if known else f"To begin: latent-assets new {name}",
             )
         return load_walk(path)
 

@@ -126,6 +126,25 @@ def test_validate_looks_at_the_files_that_it_is_given(cli, data, tmp_path):
     assert (missing.code, missing.json["ok"]) == (2, False)
 
 
+def test_validate_takes_walks_by_name_too(cli, data):
+    path = write(data, "bird", BIRD + "seed: -1\n")
+    write(data, "wrong", "kind: [")
+    errors = cli("validate", "bird", "--json").json["errors"]
+    assert [(e["file"], e["field"]) for e in errors] == [(str(path), "seed")]
+
+
+def test_validate_tells_of_two_files_of_one_name(cli, data):
+    write(data, "bird")
+    (data / "walks" / "bird.yml").write_text(BIRD)
+    (error,) = cli("validate", "--json").json["errors"]
+    assert "is the same walk as bird.y" in error["message"]
+
+
+def test_validate_of_a_fresh_folder_says_how_to_begin(cli):
+    assert "To begin: latent-assets new NAME" in cli("validate").out
+    assert "To begin: latent-assets new bird" in cli("plan", "bird").err
+
+
 def test_validate_knows_what_size_the_model_renders(cli, data):
     write(data, "bird", BIRD + "size: 1000\nmodel: embedded\n")
     answer = cli("validate", "--json")

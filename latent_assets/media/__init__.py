@@ -5,9 +5,11 @@ a thousand of them need not be in memory at once; every file appears whole or no
 """
 
 from latent_assets.media.animation import FORMATS, Format, write_animation
-from latent_assets.media.frames import Frames, check_frames, ping_pong_order, play_order
+from latent_assets.media.frames import Frames, check_frames, evenly, ping_pong_order, play_order
 from latent_assets.media.provenance import Provenance, inspect_file, root_digest
 from latent_assets.media.stills import (
+    SHEET_FRAMES,
+    THUMBNAIL_FRAMES,
     contact_sheet,
     picture_grid,
     thumbnail_gif,
@@ -17,11 +19,14 @@ from latent_assets.media.stills import (
 
 __all__ = [
     "FORMATS",
+    "SHEET_FRAMES",
+    "THUMBNAIL_FRAMES",
     "Format",
     "Frames",
     "Provenance",
     "check_frames",
     "contact_sheet",
+    "evenly",
     "inspect_file",
     "picture_grid",
     "ping_pong_order",

@@ -60,6 +60,16 @@ def play_order(count: int, *, ping_pong: bool, closed: bool = False) -> list[int
     return ping_pong_order(count) if ping_pong and not closed else list(range(count))
 
 
+def evenly(count: int, most: int) -> list[int]:
+    """Indices of at most `most` (2 or more) of `count` frames, evenly spread, both ends among them.
+
+    For what shows a part of a long walk: chosen so, the others need not be read.
+    """
+    if count <= most:
+        return list(range(count))
+    return [round(index * (count - 1) / (most - 1)) for index in range(most)]
+
+
 def delays(fps: Fraction, ticks_per_second: int) -> Iterator[int]:
     """How many whole ticks each frame stays, without end.
 

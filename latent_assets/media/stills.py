@@ -16,13 +16,19 @@ from PIL import Image, ImageDraw, ImageFont
 
 from latent_assets.errors import MediaError
 from latent_assets.media import gif, provenance
-from latent_assets.media.frames import Frames, ImageArray, check_frames
+from latent_assets.media.frames import Frames, ImageArray, check_frames, evenly
 from latent_assets.media.output import written
 
 _PAPER = (24, 26, 30)
 _INK = (222, 224, 228)
 MAX_SIDE_PX = 32_000
 """Of a grid: 3 gigabytes of pixels, if it is square."""
+
+
+SHEET_FRAMES = 400
+"""More on a contact sheet are no longer looked at one by one, and cost gigabytes."""
+THUMBNAIL_FRAMES = 24
+"""Of an animated thumbnail, so that its data URL stays small."""
 
 
 def picture_grid(frames: Frames, columns: int, *, gap_px: int = 0) -> ImageArray:
@@ -63,6 +69,7 @@ def contact_sheet(
 ) -> ImageArray:
     """Small pictures with their numbers (or labels) below. Returns (H, W, 3) uint8.
 
+    Of a long walk give `SHEET_FRAMES` of its frames, and their numbers as labels (`evenly`).
     cell_px: longest side of each picture; larger frames are reduced, smaller ones are not
     enlarged. columns: by default as many as make the sheet about 4:3.
     """
@@ -122,11 +129,12 @@ def thumbnail_gif(
 ) -> str:
     """A `data:` URL of a small looping GIF, of at most max_bytes characters.
 
-    Of a long walk it shows at most 24 frames (fewer if max_bytes is small), evenly chosen, in
-    the same overall time.
+    It shows at most 24 frames (fewer if max_bytes is small), evenly chosen, in the same overall
+    time. All are held in memory: of a long walk give no more than `THUMBNAIL_FRAMES`.
     """
     small = [np.asarray(_reduced(picture, longest_px)) for picture in check_frames(frames)]
-    chosen = _evenly(small, max(2, min(24, max_bytes // 2500)))
+    most = max(2, min(THUMBNAIL_FRAMES, max_bytes // 2500))
+    chosen = [small[place] for place in evenly(len(small), most)]
     rate = Fraction(fps).limit_denominator(1000) * len(chosen) / len(small)
     rate = max(Fraction(1, 4), min(rate, Fraction(50)))
 
@@ -137,12 +145,6 @@ def thumbnail_gif(
         return buffer.getvalue()
 
     return _data_url("image/gif", encode, longest_px, max_bytes)
-
-
-def _evenly(items: list[ImageArray], most: int) -> list[ImageArray]:
-    if len(items) <= most:
-        return items
-    return [items[round(index * (len(items) - 1) / (most - 1))] for index in range(most)]
 
 
 def _data_url(mime: str, encode: Any, size_px: int, max_bytes: int) -> str:

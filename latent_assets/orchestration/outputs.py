@@ -1,7 +1,7 @@
 """From frames to files: the animation, the grid, and the report on how smooth the walk is."""
 
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import dagster as dg
@@ -9,9 +9,12 @@ import numpy as np
 
 from latent_assets.media import (
     FORMATS,
+    SHEET_FRAMES,
+    THUMBNAIL_FRAMES,
     Frames,
     Provenance,
     contact_sheet,
+    evenly,
     picture_grid,
     play_order,
     thumbnail_gif,
@@ -72,7 +75,7 @@ def _animation(common: dict) -> dg.AssetsDefinition:
             preview = memory.recall(
                 "animations",
                 [frames["digests"], order, output.fps],
-                lambda: thumbnail_gif(played, fps=output.fps),
+                lambda: _thumbnail(studio, [frames["keys"][place] for place in order], output.fps),
             )
         return _files(
             spec,
@@ -101,14 +104,15 @@ def _grid(common: dict) -> dg.AssetsDefinition:
         if spec.walk.kind != "grid":
             return _does_not_apply(f"a walk of the kind {spec.walk.kind} is no grid")
         pictures, columns = _pictures(studio, frames["keys"]), spec.walk.grid_size
+        drawn = cache(lambda: picture_grid(pictures, columns))
         path = studio.output_path(spec.name, ".png")
         with told():
-            write = _write_still(path, lambda: picture_grid(pictures, columns))
+            write = _write_still(path, drawn)
             _publish(studio, memory, spec, frames, path, write)
             preview = memory.recall(
                 "grids",
                 [frames["digests"], columns],
-                lambda: thumbnail_jpeg(picture_grid(pictures, columns), longest_px=640),
+                lambda: thumbnail_jpeg(drawn(), longest_px=640),
             )
         height, width = (side * columns for side in spec.rendering.size)
         shown = {"grid": show.picture(preview, spec.name), "size (px)": f"{width} x {height}"}
@@ -121,7 +125,7 @@ def _report(common: dict) -> dg.AssetsDefinition:
     @dg.asset(
         **common,
         kinds={"numpy"},
-        description="How smooth the walk is, and all its frames on one sheet.",
+        description="How smooth the walk is, and its frames on one sheet (400 of a long walk).",
     )
     def report(
         walk_spec: dict,
@@ -130,15 +134,15 @@ def _report(common: dict) -> dg.AssetsDefinition:
         memory: dg.ResourceParam[Memory],
     ) -> dg.Output[dict]:
         spec = WalkSpec.from_json(walk_spec)
-        pictures = _pictures(studio, frames["keys"])
+        sheet = cache(lambda: _sheet(studio, frames["keys"]))
         path = studio.output_path(spec.name, "-sheet.png")
         with told():
-            write = _write_still(path, lambda: contact_sheet(pictures))
+            write = _write_still(path, sheet)
             _publish(studio, memory, spec, frames, path, write)
             preview = memory.recall(
                 "sheets",
                 frames["digests"],
-                lambda: thumbnail_jpeg(contact_sheet(pictures), longest_px=800),
+                lambda: thumbnail_jpeg(sheet(), longest_px=800),
             )
             figures = measured(studio, memory, frames, closed=is_closed(spec.walk))
         rms = figures["smoothness"]["rms"]
@@ -172,6 +176,20 @@ def _pictures(studio: Studio, keys: list[str]) -> Frames:
         return (frame.pixels for frame in studio.frames.read_many(keys))
 
     return read
+
+
+def _sheet(studio: Studio, keys: list[str]) -> np.ndarray:
+    """The frames, of a long walk some, each with its number in the walk."""
+    places = evenly(len(keys), SHEET_FRAMES)
+    pictures = _pictures(studio, [keys[place] for place in places])
+    return contact_sheet(pictures, map(str, places))
+
+
+def _thumbnail(studio: Studio, played: list[str], fps: float) -> str:
+    """The film in small: of a long one some frames, in the same time."""
+    places = evenly(len(played), THUMBNAIL_FRAMES)
+    pictures = _pictures(studio, [played[place] for place in places])
+    return thumbnail_gif(pictures, fps=fps * len(places) / len(played))
 
 
 def _write_still(path: Path, picture: Callable[[], np.ndarray]) -> Callable[..., object]:

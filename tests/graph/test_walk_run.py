@@ -14,7 +14,7 @@ from PIL import Image
 
 from latent_assets.cli.files import inspect, verify_frames, walk_text
 from latent_assets.errors import ModelError
-from latent_assets.media import inspect_file, write_animation
+from latent_assets.media import contact_sheet, inspect_file, write_animation
 from latent_assets.orchestration.build import build_defs
 from latent_assets.settings import Settings
 from latent_assets.studio import Studio
@@ -366,6 +366,24 @@ def test_a_film_is_verified_to_its_end(studio, instance, capsys, monkeypatch, tm
     assert altered(*whole, there[0]) == [6]
     assert altered(there[2]) == [5]
     assert altered(white, white, sample=None) == [4, 5]
+
+
+def test_a_long_walk_has_some_frames_on_its_sheet_each_with_its_number(
+    studio, instance, monkeypatch
+):
+    """The others are not read, and the sheet is drawn once for the file and its preview."""
+    drawn = []
+
+    def draw(frames, labels):
+        names = list(labels)
+        drawn.append((names, len(list(frames()))))
+        return contact_sheet(frames, names)
+
+    monkeypatch.setattr("latent_assets.orchestration.outputs.SHEET_FRAMES", 4)
+    monkeypatch.setattr("latent_assets.orchestration.outputs.contact_sheet", draw)
+    write(studio, "w", "a, b", frames=10)
+    assert run(studio, instance, "w").success
+    assert drawn == [(["0", "3", "6", "9"], 4)]
 
 
 def test_a_finished_file_that_was_cut_is_made_again(studio, instance):

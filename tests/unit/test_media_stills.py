@@ -2,6 +2,7 @@
 
 import base64
 import io
+import itertools
 import os
 import time
 
@@ -13,8 +14,10 @@ from PIL import Image
 
 from latent_assets.errors import MediaError
 from latent_assets.media import (
+    SHEET_FRAMES,
     Provenance,
     contact_sheet,
+    evenly,
     inspect_file,
     picture_grid,
     root_digest,
@@ -91,6 +94,21 @@ def test_a_contact_sheet_shows_and_numbers_every_frame():
     assert (plain != sheet).any()  # the numbers are there
     named = contact_sheet(lambda: frames, list("abcde"), columns=5, cell_px=40)
     assert named.shape[1] == 5 * 48 + 8
+
+
+def test_the_sheet_of_a_short_walk_is_the_same_bytes_as_ever():
+    frames = [np.full((128, 128, 3), (n, 2 * n, 255 - n), np.uint8) for n in range(60)]
+    numbered = contact_sheet(lambda: frames, map(str, evenly(60, SHEET_FRAMES)))
+    np.testing.assert_array_equal(numbered, contact_sheet(lambda: frames))
+
+
+@given(st.integers(1, 12_000), st.integers(2, 500))
+def test_frames_are_chosen_evenly_both_ends_among_them(count, most):
+    chosen = evenly(count, most)
+    assert len(chosen) == min(count, most)
+    assert (chosen[0], chosen[-1]) == (0, count - 1)
+    gaps = {b - a for a, b in itertools.pairwise(chosen)}
+    assert not gaps or 1 <= min(gaps) <= max(gaps) <= min(gaps) + 1
 
 
 def test_small_frames_are_not_blown_up():

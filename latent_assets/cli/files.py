@@ -14,6 +14,8 @@ from latent_assets.errors import MediaError, UsageError
 from latent_assets.media import Provenance, inspect_file, play_order
 from latent_assets.media.shown import COMPARED, altered_frames
 from latent_assets.rendering import engine_environment, render_again
+from latent_assets.store.atomic import write_bytes
+from latent_assets.store.failures import explaining
 from latent_assets.studio import Studio
 from latent_assets.verification import Recipe, Verdict, VerificationReport, choose, verify
 from latent_assets.walks.loading import WALK_SUFFIXES
@@ -191,12 +193,7 @@ def inspect(
     """Where a file comes from: its walk, model and frames."""
     record = read_record(file)
     if walk_file is not None:
-        if walk_file.exists():
-            raise UsageError(f"{walk_file} exists already", "Choose a new name.")
-        try:
-            walk_file.write_text(walk_text(record), encoding="utf-8")
-        except OSError as error:
-            raise UsageError(f"cannot write {walk_file}: {error.strerror}") from None
+        _write_new(walk_file, walk_text(record))
         err.print(f"Wrote {walk_file}", markup=False)
     if as_json:
         emit(record.as_dict())
@@ -219,6 +216,15 @@ def _model(record: Provenance) -> str:
     if "precision" in model:
         words.append(str(model["precision"]))
     return ", ".join(words)
+
+
+def _write_new(file: Path, text: str) -> None:
+    """Whole, and never over a file; a folder that is not there is a slip, so none is made."""
+    with explaining("write", file):
+        if not file.parent.is_dir():
+            raise UsageError(f"there is no folder {file.parent}", "Make it, or name another.")
+        if not write_bytes(file, text.encode(), replace=False):
+            raise UsageError(f"{file} exists already", "Choose a new name.")
 
 
 def read_record(file: Path) -> Provenance:

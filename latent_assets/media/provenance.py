@@ -2,7 +2,7 @@
 
 The record is one JSON object (schema in `docs/outputs.md`), as ASCII text: a text chunk in PNG
 and APNG, the comment of a GIF, XMP in WebP and AVIF, the `comment` tag of an MP4, a script
-element in HTML.
+element in HTML, the description in the metadata of an SVG.
 """
 
 from __future__ import annotations
@@ -144,6 +144,8 @@ def _reader(path: Path) -> Callable[[Path], str | None]:
         return _from_video
     if head.lstrip().lower().startswith(b"<!doctype html"):
         return _from_html
+    if head.startswith(b"<?xml"):
+        return _from_svg
     return _from_png if head.startswith(_PNG_SIGNATURE) else _from_image
 
 
@@ -193,3 +195,9 @@ def _from_html(path: Path) -> str | None:
         re.DOTALL,
     )
     return found[1] if found else None
+
+
+def _from_svg(path: Path) -> str | None:
+    text = path.read_text(encoding="utf-8", errors="replace")
+    found = re.search(r"<dc:description>(.*?)</dc:description>", text, re.DOTALL)
+    return html.unescape(found[1]) if found else None

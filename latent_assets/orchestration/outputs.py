@@ -23,14 +23,15 @@ from latent_assets.media import (
     write_png,
 )
 from latent_assets.media.earlier import keep_earlier
-from latent_assets.media.metrics import measure
+from latent_assets.media.figures import write_smoothness
+from latent_assets.media.metrics import measure, rms_distance
 from latent_assets.orchestration import show
 from latent_assets.orchestration.assets import CODE_VERSION, OWNERS
 from latent_assets.orchestration.failures import told
 from latent_assets.orchestration.memory import Memory
 from latent_assets.studio import Studio, WalkSpec
 from latent_assets.walks.recipes import digest_of
-from latent_assets.walks.route import is_closed, route
+from latent_assets.walks.route import is_closed, prompt_places, route
 
 PUBLISH = "publish"
 
@@ -124,8 +125,8 @@ def _grid(common: dict) -> dg.AssetsDefinition:
 def _report(common: dict) -> dg.AssetsDefinition:
     @dg.asset(
         **common,
-        kinds={"numpy"},
-        description="How smooth the walk is, and its frames on one sheet (400 of a long walk).",
+        kinds={"matplotlib"},
+        description="How smooth the walk is, as figures and as a figure; its frames on one sheet.",
     )
     def report(
         walk_spec: dict,
@@ -145,7 +146,12 @@ def _report(common: dict) -> dg.AssetsDefinition:
                 lambda: thumbnail_jpeg(sheet(), longest_px=800),
             )
             figures = measured(studio, memory, frames, closed=is_closed(spec.walk))
-        rms = figures["smoothness"]["rms"]
+            rms = figures["smoothness"]["rms"]
+            paths = [path]
+            if rms["adjacent"]:  # a sweep may be of one frame
+                paths.append(studio.output_path(spec.name, "-smoothness.svg"))
+                write = _write_smoothness(studio, spec, frames["keys"], rms["adjacent"], paths[1])
+                _publish(studio, memory, spec, frames, paths[1], write)
         shown = {
             "contact sheet": show.picture(preview, spec.name),
             "adjacent distance, mean": rms["mean"],
@@ -155,7 +161,7 @@ def _report(common: dict) -> dg.AssetsDefinition:
         }
         if rms["seam_ratio"] is not None:
             shown["seam ratio"] = rms["seam_ratio"]
-        return _files(spec, [path], frames, shown, extra={"measured": figures})
+        return _files(spec, paths, frames, shown, extra={"measured": figures})
 
     return report
 
@@ -195,6 +201,28 @@ def _thumbnail(studio: Studio, played: list[str], fps: float) -> str:
 def _write_still(path: Path, picture: Callable[[], np.ndarray]) -> Callable[..., object]:
     """A writer that draws the picture only when it is called."""
     return lambda *, provenance: write_png(picture(), path, provenance=provenance)
+
+
+def _write_smoothness(
+    studio: Studio, spec: WalkSpec, keys: list[str], adjacent: list[float], path: Path
+) -> Callable[..., object]:
+    """A writer of the figure, which reads the ends of a loop only when it is called."""
+
+    def write(*, provenance: dict | None) -> object:
+        seam = None
+        if is_closed(spec.walk):
+            last, first = (frame.pixels for frame in studio.frames.read_many([keys[-1], keys[0]]))
+            seam = rms_distance(last, first)
+        return write_smoothness(
+            adjacent,
+            path,
+            title=spec.name,
+            seam=seam,
+            keyframes=[(prompt, float(place)) for prompt, place in prompt_places(spec.walk)],
+            provenance=provenance,
+        )
+
+    return write
 
 
 def _publish(

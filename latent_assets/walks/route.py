@@ -70,22 +70,29 @@ def is_closed(walk: Walk) -> bool:
             return False
 
 
-def prompt_frames(walk: Walk) -> list[tuple[str, int | None]]:
-    """The prompts that the walk goes through, each with the frame that stands on it, if one does.
+def prompt_places(walk: Walk) -> list[tuple[str, Fraction]]:
+    """The prompts that the walk goes through, and where each stands, counted in frames.
 
     From the keyframes' places and the corners alone, not from `route`. Walks around one prompt
     have none.
     """
     match walk:
         case Interpolation():
-            places = [place * _divisor(walk) for place in _places(walk)[: len(walk.anchors)]]
-            frames = [int(place) if place.denominator == 1 else None for place in places]
-            return [(a.prompt, frame) for a, frame in zip(walk.anchors, frames, strict=True)]
+            stand = zip(walk.anchors, _places(walk), strict=False)  # a loop has one place more
+            return [(anchor.prompt, place * _divisor(walk)) for anchor, place in stand]
         case Grid(grid_size=side):
             corners = [0, side - 1, side * (side - 1), side * side - 1]
-            return list(zip(walk.prompts, corners, strict=True))
+            return list(zip(walk.prompts, map(Fraction, corners), strict=True))
         case _:
             return []
+
+
+def prompt_frames(walk: Walk) -> list[tuple[str, int | None]]:
+    """The prompts that the walk goes through, each with the frame that stands on it, if any."""
+    return [
+        (prompt, int(place) if place.denominator == 1 else None)
+        for prompt, place in prompt_places(walk)
+    ]
 
 
 def lengths_on_every_prompt(walk: Interpolation) -> list[int]:

@@ -70,7 +70,11 @@ def test_a_walk_becomes_pictures(studio, instance):
         assert image.n_frames == 16  # 9 there, 7 back
         assert image.info["loop"] == 0
     assert studio.output_path("w", ".webp").exists()
-    assert studio.output_path("w", "-sheet.png").exists()
+    report = result.asset_value("report")["paths"]
+    assert report == [
+        str(studio.output_path("w", end)) for end in ("-sheet.png", "-smoothness.svg")
+    ]
+    assert all(Path(path).exists() for path in report)
     assert result.asset_value("grid")["does not apply"]
 
 
@@ -79,7 +83,7 @@ def test_nothing_is_pickled(studio, instance):
     run(studio, instance, "w")
     files = [p for p in (studio.settings.data).rglob("*") if p.is_file() and p.stat().st_size]
     kinds = {p.suffix for p in files}
-    assert kinds <= {".npy", ".json", ".png", ".safetensors", ".gif", ".yaml"}
+    assert kinds <= {".npy", ".json", ".png", ".safetensors", ".gif", ".svg", ".yaml"}
     arrays = [p for p in files if p.suffix == ".npy"]
     assert arrays
     for path in arrays:
@@ -384,6 +388,28 @@ def test_a_long_walk_has_some_frames_on_its_sheet_each_with_its_number(
     write(studio, "w", "a, b", frames=10)
     assert run(studio, instance, "w").success
     assert drawn == [(["0", "3", "6", "9"], 4)]
+
+
+def test_the_figure_of_a_walk_is_made_anew_when_it_changes_and_no_sooner(studio, instance):
+    write(studio, "w", "a, b, c", frames=6, more="closed: true")
+    run(studio, instance, "w")
+    figure = studio.output_path("w", "-smoothness.svg")
+    before, text = figure.stat().st_mtime_ns, figure.read_text()
+    assert "last to first" in text
+    assert inspect_file(figure).walk["prompts"] == ["a", "b", "c"]
+    run(studio, instance, "w")
+    assert figure.stat().st_mtime_ns == before
+    write(studio, "w", "a, b, owl", frames=6, more="closed: true")
+    run(studio, instance, "w")
+    assert ">owl<" in figure.read_text()
+
+
+def test_one_frame_has_no_steps_to_show(studio, instance):
+    path = studio.settings.walks_dir / "s.yaml"
+    path.write_text("kind: guidance_sweep\nprompt: a\nguidance_scales: [2]\n")
+    result = run(studio, instance, "s")
+    assert result.success
+    assert len(result.asset_value("report")["paths"]) == 1
 
 
 def test_a_finished_file_that_was_cut_is_made_again(studio, instance):

@@ -4,12 +4,14 @@ Arrays are read memory-mapped: of the text encodings, what a step does not look 
 """
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import numpy as np
 
+from latent_assets.errors import LatentAssetsError
 from latent_assets.orchestration.failures import told
 from latent_assets.store.atomic import replacing
 from latent_assets.store.failures import explaining
@@ -41,15 +43,14 @@ class NativeIOManager(dg.IOManager):
         context.add_output_metadata({"value": dg.MetadataValue.path(str(path))})
 
     def load_input(self, context: dg.InputContext) -> Any:
-        """The value; says which asset to materialize if it was never made."""
+        """The value; says which asset to materialize if it was never made, or is damaged."""
         assert context.upstream_output is not None
         stem = self._stem(context if context.has_asset_key else context.upstream_output)
         array, document = (stem.with_name(stem.name + extension) for extension in EXTENSIONS)
-        with told(), explaining("read", stem):
-            if array.exists():
-                return np.load(array, mmap_mode="r", allow_pickle=False)
-            if document.exists():
-                return json.loads(document.read_text(encoding="utf-8"))
+        for path, read in ((array, _read_array), (document, _read_document)):
+            with told(), explaining("read", path):
+                if path.exists():
+                    return _undamaged(path, read, context)
         what = stem.relative_to(self.base)
         raise dg.Failure(
             f"there is no {what}: it was not materialized yet, or its file is gone. "
@@ -64,3 +65,28 @@ class NativeIOManager(dg.IOManager):
             return self.base.joinpath("assets", *parts)
         assert isinstance(context, dg.OutputContext)
         return self.base.joinpath("runs", *context.get_identifier())
+
+
+def _read_array(path: Path) -> np.ndarray:
+    return np.load(path, mmap_mode="r", allow_pickle=False)
+
+
+def _read_document(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _undamaged(path: Path, read: Callable[[Path], Any], context: dg.InputContext) -> Any:
+    """The value of a file that is there. It was written whole, but something may have cut it."""
+    try:
+        return read(path)
+    except (ValueError, EOFError) as error:
+        raise LatentAssetsError(
+            f"{path} is damaged ({error})", f"Materialize {_what_made(context)} again."
+        ) from error
+
+
+def _what_made(context: dg.InputContext) -> str:
+    if not context.has_asset_key:
+        return "the walk"  # a value between the steps of one run
+    walk = f" of {context.asset_partition_key}" if context.has_asset_partitions else ""
+    return context.asset_key.to_user_string() + walk

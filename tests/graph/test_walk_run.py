@@ -171,6 +171,33 @@ def test_a_value_of_another_kind_takes_the_place_of_the_earlier_one(studio, inst
     assert [path.name for path in folder.iterdir()] == ["w.json"]
 
 
+@pytest.mark.parametrize("keep", [0, 40, -8])
+@pytest.mark.parametrize(
+    ("file", "asset"), [("text_encodings/w.npy", "encoding_path"), ("walk_spec/w.json", "frames")]
+)
+def test_a_value_that_was_cut_is_told_with_the_asset_to_make_again(
+    studio, instance, file, asset, keep
+):
+    write(studio, "w")
+    run(studio, instance, "w")
+    path = studio.settings.dagster_home / "storage" / "assets" / file
+    path.write_bytes(path.read_bytes()[:keep])
+    result = (
+        build_defs(studio)
+        .resolve_job_def("render_walk")
+        .execute_in_process(
+            instance=instance,
+            partition_key="w",
+            asset_selection=[dg.AssetKey(asset)],
+            raise_on_error=False,
+        )
+    )
+    (problem, *_) = failures(result)
+    assert f"{path} is damaged" in problem
+    assert f"Materialize {path.parent.name} of w again." in problem
+    assert run(studio, instance, "w").success
+
+
 def test_format_speed_and_batches_render_nothing(studio, instance):
     write(studio, "w")
     run(studio, instance, "w")

@@ -127,7 +127,7 @@ def _render_missing(
         result.rendered += len(batch) - len(found)
         on_frames(len(batch), True)
     result.seconds = time.perf_counter() - started
-    _record_timings(studio, rendering, loaded, batches)
+    _record_timings(studio, todo, loaded, batches)
     if faults:
         raise ModelError(
             f"{len(faults)} of {len(todo)} frames came out as no picture and were not stored:"
@@ -238,10 +238,13 @@ def engine_environment(engine: Engine) -> Environment:
 
 
 def _record_timings(
-    studio: Studio, rendering: Rendering, loaded: float, batches: list[tuple[int, float]]
+    studio: Studio,
+    recipes: Sequence[FrameRecipe],
+    loaded: float,
+    batches: list[tuple[int, float]],
 ) -> None:
     """Seconds per frame, and before the first: loading, and compiling in the first batch."""
-    profile = timing_profile(rendering)
+    profile = timing_profile(recipes)
     steady = [seconds / count for count, seconds in batches[1:]]
     if not steady:
         # One batch alone is mostly compilation; it counts where nothing better is known.
@@ -253,4 +256,4 @@ def _record_timings(
     if loaded > per_frame:
         first_count, first_seconds = batches[0]
         extra = max(first_seconds - first_count * per_frame, 0.0)
-        studio.timings.record(start_up_profile(rendering), loaded + extra)
+        studio.timings.record(start_up_profile(recipes[0].rendering), loaded + extra)

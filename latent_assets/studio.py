@@ -159,7 +159,8 @@ class Studio:
 
     def plan(self, spec: WalkSpec) -> Plan:
         """Which frames are there, which are to be rendered, and about how long that takes."""
-        keys = [recipe.key for recipe in spec.recipes()]
+        recipes = spec.recipes()
+        keys = [recipe.key for recipe in recipes]
         stored = self.frames.contains(keys)
         missing = tuple(dict.fromkeys(key for key in keys if key not in stored))
         warnings = self.read_prompts(spec)
@@ -171,7 +172,7 @@ class Studio:
             frames=len(keys),
             cached=sum(key in stored for key in keys),
             to_render=len(missing),
-            estimate_s=self._estimate(spec, len(missing)),
+            estimate_s=self._estimate([r for r in recipes if r.key not in stored], len(missing)),
             missing=missing,
             warnings=warnings,
         )
@@ -195,13 +196,14 @@ class Studio:
             raise InvalidWalkError(problems)
         return tuple(dict.fromkeys(warnings))
 
-    def _estimate(self, spec: WalkSpec, frames: int) -> float | None:
+    def _estimate(self, missing: Sequence[FrameRecipe], frames: int) -> float | None:
+        """missing: the recipes to render; frames: how many of them differ."""
         if not frames:
             return 0.0
-        per_frame = self.timings.estimate(timing_profile(spec.rendering))
+        per_frame = self.timings.estimate(timing_profile(missing))
         if per_frame is None:
             return None
-        start_up = self.timings.estimate(start_up_profile(spec.rendering)) or 0.0
+        start_up = self.timings.estimate(start_up_profile(missing[0].rendering)) or 0.0
         return round(start_up + frames * per_frame, 1)
 
 
@@ -214,14 +216,21 @@ def weights_source(settings: Settings) -> registry.WeightsSource:
     )
 
 
-def timing_profile(rendering: Rendering) -> dict[str, Any]:
-    """What the seconds of a frame depend on."""
+def timing_profile(recipes: Sequence[FrameRecipe]) -> dict[str, Any]:
+    """What the seconds of a frame depend on; the recipes are of one rendering.
+
+    The device is not in it: a plan does not load TensorFlow, which alone knows it. After a change
+    of device the estimate follows with the next measurements.
+    """
+    rendering = recipes[0].rendering
     return {
         "model": rendering.model,
         "size": list(rendering.size),
         "num_steps": rendering.num_steps,
         "sampler": rendering.sampler,
         "precision": rendering.precision,
+        # With guidance the denoiser is evaluated twice a step.
+        "guided": any(recipe.guidance_scale != 1 for recipe in recipes),
     }
 
 

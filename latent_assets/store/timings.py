@@ -21,7 +21,7 @@ class Timings:
     """Timings by profile: a flat dict of whatever a frame's time depends on.
 
     As in `{"model": "embedded", "size": [128, 128], "num_steps": 25, "sampler": "ddim",
-    "device": "cpu"}`. One small file per profile. A file that is damaged counts as absent; of
+    "guided": true}`. One small file per profile. A file that is damaged counts as absent; of
     two processes that record at once one may go unrecorded: it is an estimate.
     """
 

@@ -2,6 +2,7 @@
 
 import json
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from latent_assets.errors import InvalidWalkError, UsageError
 from latent_assets.rendering import render_frames
-from latent_assets.studio import WalkSpec
+from latent_assets.studio import WalkSpec, timing_profile
 from latent_assets.walks.schema import WALK_ADAPTER
 
 PROMPTS = st.sampled_from(["a dog", "a cat", "an owl", "a boat"])
@@ -122,14 +123,38 @@ def test_of_three_prompts_one_changed_only_its_segment_is_rendered(tmp_path):
     assert render(studio, changed).rendered == 4
 
 
-def test_the_estimate_comes_from_what_was_measured(tmp_path):
-    studio = fake_studio(tmp_path)
-    document = {"kind": "noise_loop", "prompt": "a dog", "frames": 6}
+def test_the_estimate_comes_from_what_was_measured(tmp_path, monkeypatch):
+    """Loading takes 5 s, compiling 2 s, a batch of three frames 6 s."""
+    clock = [0.0]
+    monkeypatch.setattr("latent_assets.rendering.time.perf_counter", lambda: clock[0])
+
+    def take(seconds):
+        clock[0] += seconds
+
+    studio = fake_studio(tmp_path, before_batch=lambda done: take(6 if done else 8))
+    load = studio.load_engine
+    studio = replace(studio, load_engine=lambda name: (take(5), load(name))[1])
+    document = {"kind": "noise_loop", "prompt": "a dog", "frames": 6, "batch_size": 3}
     assert studio.plan(specify(studio, document)).estimate_s is None
     render(studio, specify(studio, document))
     more = studio.plan(specify(studio, {**document, "frames": 12}))
     assert more.to_render == 6
-    assert more.estimate_s is not None
+    assert more.estimate_s == 7 + 6 * 2
+    twice = studio.plan(specify(studio, {**document, "num_steps": 50}))
+    assert twice.estimate_s == 7 + 6 * 4
+
+
+def test_frames_without_guidance_are_estimated_for_themselves(tmp_path):
+    """They take about half the time: the denoiser is evaluated once a step, not twice."""
+    studio = fake_studio(tmp_path)
+    document = {"kind": "noise_loop", "prompt": "a dog", "frames": 6}
+    plain = specify(studio, {**document, "guidance_scale": 1})
+    guided = specify(studio, document)
+    studio.timings.record(timing_profile(guided.recipes()), 3.0)
+    assert studio.plan(plain).estimate_s is None
+    studio.timings.record(timing_profile(plain.recipes()), 1.5)
+    assert studio.plan(plain).estimate_s == 9
+    assert studio.plan(guided).estimate_s == 18
 
 
 # --- settling what the file leaves open ---------------------------------------------------------

@@ -13,9 +13,9 @@ import numpy as np
 from latent_assets.diffusion.faults import FrameFault, find_faults
 from latent_assets.diffusion.protocol import Engine, FloatArray, ImageArray
 from latent_assets.diffusion.schedule import sampling_schedule
+from latent_assets.digests import digest_of
 from latent_assets.errors import ModelError
 from latent_assets.store import DamagedError, MissingError, Receipt, environment, pixel_digest
-from latent_assets.store.encodings import canonical_key
 from latent_assets.store.receipts import Environment, utc_now
 from latent_assets.studio import Studio, start_up_profile, timing_profile
 from latent_assets.walks.points import prompts_of
@@ -62,7 +62,7 @@ def encode_prompts(studio: Studio, rendering: Rendering, prompts: Sequence[str])
 
 def encoding_key(rendering: Rendering, prompt: str) -> str:
     """The key of a text encoding: what determines it."""
-    return canonical_key(
+    return digest_of(
         {"weights": rendering.weights, "precision": rendering.precision, "prompt": prompt}
     )
 

@@ -8,6 +8,7 @@ import dagster as dg
 import numpy as np
 from pydantic import Field
 
+from latent_assets.digests import digest_of
 from latent_assets.orchestration import show
 from latent_assets.orchestration.failures import told
 from latent_assets.orchestration.instance import bury_dead_runs
@@ -15,7 +16,6 @@ from latent_assets.rendering import encode_prompts
 from latent_assets.studio import Studio, WalkSpec
 from latent_assets.walks.library import WalkLibrary
 from latent_assets.walks.paths import step_sizes
-from latent_assets.walks.recipes import digest_of
 from latent_assets.walks.route import route
 
 OWNERS = ["team:walks"]

@@ -9,8 +9,8 @@ import dagster as dg
 from dagster import AutomationCondition as When
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
+from latent_assets.digests import digest_of
 from latent_assets.walks.library import WalkLibrary, names_of
-from latent_assets.walks.recipes import digest_of
 from latent_assets.walks.schema import WALK_ADAPTER, Walk
 
 RETRY_WHOLE_RUNS = {"dagster/retry_strategy": "ALL_STEPS"}

@@ -12,9 +12,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from latent_assets.digests import digest_of
 from latent_assets.store.atomic import replacing
 from latent_assets.store.failures import explaining
-from latent_assets.walks.recipes import digest_of
 
 
 class Memory:

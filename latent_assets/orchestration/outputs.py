@@ -7,6 +7,7 @@ from pathlib import Path
 import dagster as dg
 import numpy as np
 
+from latent_assets.digests import digest_of
 from latent_assets.media import (
     FORMATS,
     SHEET_FRAMES,
@@ -30,7 +31,6 @@ from latent_assets.orchestration.assets import CODE_VERSION, OWNERS
 from latent_assets.orchestration.failures import told
 from latent_assets.orchestration.memory import Memory
 from latent_assets.studio import Studio, WalkSpec
-from latent_assets.walks.recipes import digest_of
 from latent_assets.walks.route import is_closed, prompt_places, route
 
 PUBLISH = "publish"

@@ -26,12 +26,6 @@ QUARANTINE = "quarantine"
 _TENSOR = "encoding"
 
 
-def canonical_key(recipe: dict[str, Any]) -> str:
-    """Hex sha256 of the recipe's JSON: sorted keys, no spaces, ASCII, no NaN."""
-    text = json.dumps(recipe, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
 def array_digest(array: FloatArray) -> str:
     """Hex sha256 over the line `float32 AxB` and the raw little-endian bytes."""
     digest = hashlib.sha256(f"float32 {'x'.join(map(str, array.shape))}\n".encode())

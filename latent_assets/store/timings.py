@@ -7,7 +7,7 @@ import math
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from latent_assets.store.encodings import canonical_key
+from latent_assets.digests import digest_of
 from latent_assets.store.objects import open_objects
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class Timings:
 
 
 def _name(profile: dict[str, Any]) -> str:
-    return f"{FOLDER}/{canonical_key(profile)[:32]}.json"
+    return f"{FOLDER}/{digest_of(profile)[:32]}.json"
 
 
 def _sane(seconds: float) -> bool:

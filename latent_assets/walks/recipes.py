@@ -6,14 +6,13 @@ same frame in two walks is rendered once, and a change of format renders nothing
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
+from latent_assets.digests import digest_of
 from latent_assets.walks.points import (
     ContextPoint,
     NoisePoint,
@@ -94,12 +93,6 @@ class FrameRecipe:
     def key(self) -> str:
         """64 hex digits: sha256 of the recipe's canonical JSON."""
         return digest_of(self.as_dict())
-
-
-def digest_of(document: object) -> str:
-    """Hex sha256 of a JSON document in canonical form: sorted keys, no spaces, UTF-8."""
-    canonical = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def recipes_of(walk: Walk, rendering: Rendering) -> list[FrameRecipe]:

@@ -7,11 +7,11 @@ import dagster as dg
 import pytest
 from fakes import fake_studio
 
+from latent_assets.digests import digest_of
 from latent_assets.orchestration.build import build_defs
 from latent_assets.orchestration.history import _unused, plan_old_runs, remove_old_runs
 from latent_assets.orchestration.instance import open_instance
 from latent_assets.orchestration.memory import Memory
-from latent_assets.walks.recipes import digest_of
 
 pytestmark = pytest.mark.slow
 

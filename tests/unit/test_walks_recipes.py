@@ -7,8 +7,9 @@ from fractions import Fraction
 import pytest
 from fakes import fake_studio
 
+from latent_assets.digests import digest_of
 from latent_assets.walks.points import Blend, Gaussian
-from latent_assets.walks.recipes import FrameRecipe, Rendering, digest_of, recipes_of
+from latent_assets.walks.recipes import FrameRecipe, Rendering, recipes_of
 from latent_assets.walks.schema import WALK_ADAPTER
 
 RENDERING = Rendering(

@@ -311,4 +311,4 @@ def test_files_of_another_time_are_files_nonetheless(data, years):
     assert changed.code == 0, changed.err
     assert changed.json["rendered"] == FRAMES - 1
     earlier = sorted(path.suffix for path in (data / "outputs" / "w" / "earlier").iterdir())
-    assert earlier == [".gif", ".png", ".webp"]
+    assert earlier == [".gif", ".png", ".svg", ".webp"]

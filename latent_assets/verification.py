@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from latent_assets.media import evenly
 from latent_assets.store import (
     DamagedError,
     Environment,
@@ -84,8 +85,7 @@ def choose(keys: Sequence[str], sample: int | None) -> list[str]:
         return different
     if sample < 1:
         return []
-    places = np.linspace(0, len(different) - 1, sample).round().astype(int)
-    return [different[place] for place in dict.fromkeys(places.tolist())]
+    return [different[place] for place in evenly(len(different), sample)]
 
 
 def verify(

@@ -31,7 +31,10 @@ class Answer:
 
     @property
     def json(self) -> Any:
-        return json.loads(self.out)
+        """Exactly one JSON object on stdout, and nothing beside it."""
+        document = json.loads(self.out)
+        assert isinstance(document, dict)
+        return document
 
 
 class Command:

@@ -61,13 +61,14 @@ def play_order(count: int, *, ping_pong: bool, closed: bool = False) -> list[int
 
 
 def evenly(count: int, most: int) -> list[int]:
-    """Indices of at most `most` (2 or more) of `count` frames, evenly spread, both ends among them.
+    """Indices of at most `most` of `count` frames, evenly spread, both ends among them.
 
-    For what shows a part of a long walk: chosen so, the others need not be read.
+    Of one alone it is the first. For what shows a part of a long walk: chosen so, the others need
+    not be read.
     """
     if count <= most:
         return list(range(count))
-    return [round(index * (count - 1) / (most - 1)) for index in range(most)]
+    return [round(index * (count - 1) / max(most - 1, 1)) for index in range(most)]
 
 
 def delays(fps: Fraction, ticks_per_second: int) -> Iterator[int]:

@@ -23,8 +23,6 @@ _PAPER = (24, 26, 30)
 _INK = (222, 224, 228)
 MAX_SIDE_PX = 32_000
 """Of a grid: 3 gigabytes of pixels, if it is square."""
-
-
 SHEET_FRAMES = 400
 """More on a contact sheet are no longer looked at one by one, and cost gigabytes."""
 THUMBNAIL_FRAMES = 24

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import dagster as dg
 import numpy as np
 
-from latent_assets.media import thumbnail_jpeg
+from latent_assets.media import evenly, thumbnail_jpeg
 from latent_assets.store import FrameStore
 
 STRIP_FRAMES = 6
@@ -19,8 +19,7 @@ def picture(data_url: str, title: str) -> dg.MarkdownMetadataValue:
 
 def strip(store: FrameStore, keys: Sequence[str]) -> str:
     """A few frames, evenly spread, side by side in one small picture: a data URL."""
-    places = np.linspace(0, len(keys) - 1, min(STRIP_FRAMES, len(keys))).round().astype(int)
-    frames = [store.read(keys[place]).pixels for place in places]
+    frames = [store.read(keys[place]).pixels for place in evenly(len(keys), STRIP_FRAMES)]
     return thumbnail_jpeg(np.concatenate(frames, axis=1), longest_px=128 * len(frames))
 
 

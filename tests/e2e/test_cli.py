@@ -4,11 +4,10 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
+from commands import Answer
 from fakes import fake_studio
 from PIL import Image
 
@@ -25,20 +24,6 @@ prompts: [a butterfly in a meadow, a sunflower in a meadow]
 frames: 3
 num_steps: 2
 """
-
-
-@dataclass
-class Answer:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        """Exactly one JSON object on stdout, and nothing beside it."""
-        document = json.loads(self.out)
-        assert isinstance(document, dict)
-        return document
 
 
 @pytest.fixture

@@ -206,6 +206,13 @@ def assert_complete(web: Web, walk: str) -> None:
         assert film.n_frames == FRAMES
 
 
+def assert_made_whole_by_a_retry(web: Web, walk: str, killed: str) -> None:
+    assert web.status_at_end(killed) is dg.DagsterRunStatus.FAILURE
+    retry = web.retry_of(killed)
+    assert web.status_at_end(retry.run_id) is dg.DagsterRunStatus.SUCCESS
+    assert_complete(web, walk)
+
+
 def kill_in_mid_walk(web: Web, after: int) -> None:
     """The next run is killed when it has rendered so many frames in its process."""
     (web.data / "kill-at").write_text(str(after))
@@ -214,20 +221,14 @@ def kill_in_mid_walk(web: Web, after: int) -> None:
 def test_a_killed_run_of_the_job_is_made_whole_by_the_daemon(web):
     kill_in_mid_walk(web, 7)
     killed = web.launch("job", {"pipelineName": "render_walk"})
-    assert web.status_at_end(killed) is dg.DagsterRunStatus.FAILURE
-    retry = web.retry_of(killed)
-    assert web.status_at_end(retry.run_id) is dg.DagsterRunStatus.SUCCESS
-    assert_complete(web, "job")
+    assert_made_whole_by_a_retry(web, "job", killed)
 
 
 def test_so_is_a_killed_run_that_was_started_from_the_assets(web):
     """It comes without our tag that asks for all steps to be done again."""
     kill_in_mid_walk(web, 3)
     killed = web.materialize_all("assets")
-    assert web.status_at_end(killed) is dg.DagsterRunStatus.FAILURE
-    retry = web.retry_of(killed)
-    assert web.status_at_end(retry.run_id) is dg.DagsterRunStatus.SUCCESS
-    assert_complete(web, "assets")
+    assert_made_whole_by_a_retry(web, "assets", killed)
 
 
 def test_the_button_from_failure_never_ends_in_a_short_walk(web):

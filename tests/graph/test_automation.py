@@ -29,12 +29,6 @@ def studio(tmp_path: Path) -> FakeStudio:
     return studio
 
 
-@pytest.fixture
-def instance():
-    with dg.DagsterInstance.ephemeral() as instance:
-        yield instance
-
-
 class Daemon:
     """What Dagster's daemon does of it: watch the files, ask the conditions, run what they say."""
 

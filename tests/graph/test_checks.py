@@ -5,25 +5,13 @@ from pathlib import Path
 
 import dagster as dg
 import numpy as np
-import pytest
-from fakes import SIZE, FakeStudio, fake_studio
+from fakes import SIZE, FakeStudio
 
 from latent_assets.orchestration.build import build_defs
 from latent_assets.store import Receipt, environment, pixel_digest
 from latent_assets.walks.loading import parse_walk
 
 FRAMES = dg.AssetKey("frames")
-
-
-@pytest.fixture
-def studio(tmp_path: Path) -> FakeStudio:
-    return fake_studio(tmp_path)
-
-
-@pytest.fixture
-def instance():
-    with dg.DagsterInstance.ephemeral() as instance:
-        yield instance
 
 
 def write(studio: FakeStudio, prompts: str = "a, b", frames: int = 5, more: str = "") -> list[str]:

@@ -23,12 +23,6 @@ time.sleep(600)
 """
 
 
-@pytest.fixture
-def instance():
-    with dg.DagsterInstance.ephemeral() as instance:
-        yield instance
-
-
 def start(instance: dg.DagsterInstance) -> str:
     return create_run_for_test(instance, status=STARTED).run_id
 

@@ -49,17 +49,6 @@ def failures(result) -> list[str]:
     ]
 
 
-@pytest.fixture
-def studio(tmp_path: Path) -> FakeStudio:
-    return fake_studio(tmp_path)
-
-
-@pytest.fixture
-def instance():
-    with dg.DagsterInstance.ephemeral() as instance:
-        yield instance
-
-
 def test_a_walk_becomes_pictures(studio, instance):
     write(studio, "w", more="output: {formats: [gif, webp], ping_pong: true}")
     result = run(studio, instance, "w")

@@ -78,6 +78,23 @@ class Settings:
             reference=_switch("REFERENCE", get("REFERENCE") or "off"),
         )
 
+    def to_environment(self) -> dict[str, str]:
+        """LATENT_ASSETS_* that say the same in another process, wherever that is started."""
+        said = {
+            "DATA": str(self.data.absolute()),
+            "STORE": self.store,
+            "OUTPUTS": "" if self.outputs is None else str(self.outputs.absolute()),
+            "MODEL": self.model,
+            "WEIGHTS_DIR": "" if self.weights_dir is None else str(self.weights_dir.absolute()),
+            "RANDOM_WEIGHTS": "" if self.random_weights is None else str(self.random_weights),
+            "PRECISION": self.precision,
+            "JIT": "" if self.jit is None else _on_or_off(self.jit),
+            "TRUNCATE": _on_or_off(self.truncate),
+            "METADATA": _on_or_off(self.metadata),
+            "REFERENCE": _on_or_off(self.reference),
+        }
+        return {PREFIX + name: value for name, value in said.items()}
+
     @property
     def walks_dir(self) -> Path:
         """The walk files."""
@@ -122,6 +139,10 @@ def _whole(name: str, value: str) -> int:
     if not value.isdecimal():
         raise UsageError(f"{PREFIX}{name} is {value!r}", "It must be a whole number, 0 or more.")
     return int(value)
+
+
+def _on_or_off(value: bool) -> str:
+    return "on" if value else "off"
 
 
 def _switch(name: str, value: str) -> bool:

@@ -3,7 +3,7 @@
 import typer
 
 from latent_assets import __version__
-from latent_assets.cli import doctor, files, render, store, system, walks
+from latent_assets.cli import doctor, files, render, store, system, ui, walks
 
 app = typer.Typer(
     name="latent-assets",
@@ -23,5 +23,5 @@ def _version(
         raise typer.Exit
 
 
-for module in (walks, render, files, store, system, doctor):
+for module in (walks, render, files, store, system, ui, doctor):
     module.register(app)

@@ -107,3 +107,23 @@ def test_every_setting_is_in_the_docs():
     page = (PROJECT_ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
     for name in Settings.__dataclass_fields__:
         assert f"`LATENT_ASSETS_{name.upper()}`" in page
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        Settings(),
+        Settings(data=Path("here"), store="s3://bucket/frames", random_weights=0, jit=False),
+        Settings(outputs=Path("out"), weights_dir=Path("w"), jit=True, truncate=True),
+        Settings(model="stable-diffusion-1", precision="mixed_float16", metadata=False),
+        Settings(reference=True),
+    ],
+)
+def test_another_process_in_another_folder_gets_the_same_settings(settings, tmp_path, monkeypatch):
+    told = settings.to_environment()
+    absolute = {
+        name: value.absolute() if isinstance(value, Path) else value
+        for name, value in vars(settings).items()
+    }
+    monkeypatch.chdir(tmp_path)
+    assert Settings.from_environment(told) == Settings(**absolute)

@@ -1,0 +1,167 @@
+"""`latent-assets ui` from the first word to the last."""
+
+import contextlib
+import os
+import signal
+import socket
+import sys
+import tempfile
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from pathlib import Path
+from typing import NoReturn
+
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from starlette.types import ASGIApp
+
+from latent_assets.settings import Settings
+from latent_assets.store.failures import explaining
+from latent_assets.ui.children import Family, Say
+from latent_assets.web import Address, serve
+
+DEFINITIONS = "latent_assets.definitions"
+LOG = "ui.log"
+WORD_S = 2.5
+"""Somebody who waits hears something as often as this."""
+LOCATION = "latent-assets"
+"""The name of our code in Dagster's pages, as in workspace.yaml."""
+
+
+def run_ui(
+    settings: Settings,
+    address: Address,
+    listener: socket.socket,
+    *,
+    say: Say,
+    opened: Callable[[], None],
+    definitions: str = DEFINITIONS,
+) -> None:
+    """Serve all pages until Ctrl-C or SIGTERM; the processes behind them end with this one.
+
+    listener: the socket at that address (`web.listen`). say: takes a line for people. opened: is
+    called when the pages are there. definitions: the module that Dagster loads.
+    Raises LatentAssetsError; KeyboardInterrupt, if it was ended before the pages were there.
+    """
+    signal.signal(signal.SIGTERM, _interrupt)
+    with contextlib.ExitStack() as stack:
+        family = stack.enter_context(_family(settings, say))
+        with _words_while_waiting(say, f"Loading Dagster and the walks of {settings.data}"):
+            app = stack.enter_context(_dagster(settings, family, definitions))
+        opened()
+        serve(
+            with_mounts(app, {}),
+            listener,
+            address,
+            settings.data / "web",
+            ("dagster",),
+            on_end=family.end,
+        )
+        say("Ending Dagster ...")
+
+
+def with_mounts(dagster: Starlette, mounts: Mapping[str, Starlette]) -> ASGIApp:
+    """Dagster's pages at every path but those of the others.
+
+    mounts: by path, applications that are asked before Dagster's.
+    """
+    if not mounts:
+        return dagster
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        async with contextlib.AsyncExitStack() as stack:
+            for app in mounts.values():  # Starlette enters that of the outermost alone
+                await stack.enter_async_context(app.router.lifespan_context(app))
+            yield
+
+    routes = [Mount(path, app) for path, app in mounts.items()]
+    return Starlette(routes=[*routes, Mount("/", dagster)], lifespan=lifespan)
+
+
+@contextlib.contextmanager
+def _family(settings: Settings, say: Say) -> Iterator[Family]:
+    """Gone when the block is left, with all that they started."""
+    home = settings.dagster_home
+    with explaining("write", home):
+        home.mkdir(parents=True, exist_ok=True)
+        opened = (home / LOG).open("wb")
+    with opened as log:
+        family = Family(_environment(settings), home, log, say)
+        watch = threading.Thread(target=family.watch, name="watch over the children", daemon=True)
+        watch.start()
+        try:
+            yield family
+        finally:
+            family.end()
+            watch.join()
+            family.wait()
+
+
+@contextlib.contextmanager
+def _dagster(settings: Settings, family: Family, definitions: str) -> Iterator[Starlette]:
+    """Dagster's pages, its code server and its daemon.
+
+    The code server starts before Dagster is imported here: both take seconds, on two cores at once.
+    """
+    with tempfile.TemporaryDirectory(prefix="latent-assets-") as folder:
+        code = Path(folder, "code")
+        family.start(
+            "Dagster's code server",
+            [
+                *(sys.executable, "-m", "dagster", "code-server", "start"),
+                *("--socket", str(code), "--location-name", LOCATION, "-m", definitions),
+                *("--log-level", "warning"),
+            ],
+        )
+        from latent_assets.orchestration.instance import bury_dead_runs, open_instance
+        from latent_assets.ui import dagster_pages
+
+        with open_instance(settings) as instance:
+            dagster_pages.wait_until_up(code, family)
+            with dagster_pages.pages(instance, code, LOCATION) as app:
+                # Last: it takes the processor for seconds, and nobody looks at it yet.
+                workspace = dagster_pages.workspace_file(Path(folder), code, LOCATION)
+                family.start("Dagster's daemon", dagster_pages.daemon(workspace, instance))
+                yield app
+            family.end()
+            family.wait()
+            bury_dead_runs(instance, settings.dagster_home)
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    """Of the children: they run in another folder, so paths are absolute.
+
+    Python looks for no modules where it is started: a file `gql.py` there is not ours.
+    """
+    return {
+        **os.environ,
+        **settings.to_environment(),
+        "DAGSTER_HOME": str(settings.dagster_home),
+        "PYTHONSAFEPATH": "1",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+@contextlib.contextmanager
+def _words_while_waiting(say: Say, what: str) -> Iterator[None]:
+    say(f"{what} ...")
+    over = threading.Event()
+
+    def speak() -> None:
+        seconds = 0.0
+        while not over.wait(WORD_S):
+            seconds += WORD_S
+            say(f"  still loading, {seconds:.0f} s")
+
+    thread = threading.Thread(target=speak, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def _interrupt(_number: int, _frame: object) -> NoReturn:
+    raise KeyboardInterrupt

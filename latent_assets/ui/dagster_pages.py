@@ -1,0 +1,70 @@
+"""Dagster's part of the pages: its code server, its daemon, its web application.
+
+As `dagster dev` does, one code server serves both the pages and the daemon, so that a reload
+reaches both; the definitions are loaded in it, not here.
+"""
+
+import contextlib
+import json
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+from dagster._core.workspace.context import WorkspaceProcessContext
+from dagster._core.workspace.load_target import GrpcServerTarget
+from dagster._grpc.client import DagsterGrpcClient
+from dagster._serdes import serialize_value
+from dagster_webserver.app import create_app_from_workspace_process_context
+from dagster_webserver.version import __version__
+from starlette.applications import Starlette
+
+from latent_assets.errors import LatentAssetsError
+from latent_assets.ui.children import Family
+
+POLL_MS = 2000
+"""How often the pages ask for what is new."""
+START_S = 120.0
+_STATEMENT_MS, _RECYCLE_S, _OVERFLOW = 15000, 3600, 20
+"""Dagster's own defaults for a web server's database."""
+
+
+def daemon(workspace: Path, instance: dg.DagsterInstance) -> list[str]:
+    """The command of the daemon: schedules, sensors, queued runs."""
+    dagster = [sys.executable, "-m", "dagster._daemon", "run", "-w", str(workspace)]
+    return [*dagster, "--instance-ref", serialize_value(instance.get_ref()),
+            "--log-level", "warning"]  # fmt: skip
+
+
+def workspace_file(folder: Path, socket: Path, location: str) -> Path:
+    """What tells the daemon of the code server."""
+    path = folder / "workspace.yaml"
+    server = {"socket": str(socket), "host": "localhost", "location_name": location}
+    path.write_text(json.dumps({"load_from": [{"grpc_server": server}]}))  # JSON is YAML
+    return path
+
+
+def wait_until_up(socket: Path, family: Family) -> None:
+    """Until the code server answers. Raises LatentAssetsError, if it does not start."""
+    client = DagsterGrpcClient(socket=str(socket), host="localhost")
+    end = time.monotonic() + START_S
+    while not family.broken.is_set() and time.monotonic() < end:
+        with contextlib.suppress(Exception):
+            client.ping("")
+            return
+        time.sleep(0.1)
+    raise LatentAssetsError("Dagster's code server does not start", f"See {family.log.name}.")
+
+
+@contextlib.contextmanager
+def pages(instance: dg.DagsterInstance, socket: Path, location: str) -> Iterator[Starlette]:
+    """Dagster's web application."""
+    instance.optimize_for_webserver(_STATEMENT_MS, _RECYCLE_S, _OVERFLOW)
+    target = GrpcServerTarget(
+        host="localhost", port=None, socket=str(socket), location_name=location
+    )
+    with WorkspaceProcessContext(
+        instance, version=__version__, workspace_load_target=target
+    ) as context:
+        yield create_app_from_workspace_process_context(context, live_data_poll_rate=POLL_MS)

@@ -60,6 +60,12 @@ class UsageError(LatentAssetsError):
     exit_code = 2
 
 
+class StoppedError(LatentAssetsError):
+    """Somebody asked the command to stop, by Ctrl-C or another signal."""
+
+    exit_code = 130
+
+
 class ModelError(LatentAssetsError):
     """A model that cannot be loaded, or a request that it cannot serve."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from statistics import median
 
@@ -26,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class RenderResult:
-    """What a call of `render_frames` did."""
+    """What a call of `render_frames` did, or several with the same recipes."""
 
     rendered: int = 0
     reused: int = 0
@@ -36,11 +37,27 @@ class RenderResult:
     """What was wrong with stored frames that were set aside and rendered again."""
 
 
-OnFrames = Callable[[int, bool], None]
-"""Called with (how many frames are done more, whether they were rendered just now)."""
+OnFrames = Callable[[Sequence[str], bool], None]
+"""Called with (keys of the frames that are done now, whether they were rendered just now)."""
 
 
-def encode_prompts(studio: Studio, rendering: Rendering, prompts: Sequence[str]) -> FloatArray:
+@dataclass(frozen=True)
+class Manners:
+    """How this process gets on with others: with those who render too, and with who stops it."""
+
+    turn: Callable[[], AbstractContextManager[None]] = nullcontext
+    """Entered where something is to compute, when the model is loaded: it may wait there."""
+    batch: Callable[[], AbstractContextManager[None]] = nullcontext
+    """Entered for each batch, until it is stored: who stops it may want to wait for that."""
+
+
+ALONE = Manners()
+"""Nobody else renders, and an interrupt comes at once."""
+
+
+def encode_prompts(
+    studio: Studio, rendering: Rendering, prompts: Sequence[str], manners: Manners = ALONE
+) -> FloatArray:
     """Text encodings of N prompts, (N, T, D) float32, from the store or else from the model."""
     keys = [encoding_key(rendering, prompt) for prompt in prompts]
     found: dict[str, FloatArray] = {}
@@ -54,9 +71,10 @@ def encode_prompts(studio: Studio, rendering: Rendering, prompts: Sequence[str])
     missing = {k: p for k, p in zip(keys, prompts, strict=True) if k not in found}
     if missing:
         engine = _engine_for(studio, rendering)
-        for key, prompt in missing.items():
-            found[key] = engine.encode_text([prompt])[0]
-            studio.encodings.write(key, found[key])
+        with manners.turn():
+            for key, prompt in missing.items():
+                found[key] = engine.encode_text([prompt])[0]
+                studio.encodings.write(key, found[key])
     return np.stack([found[key] for key in keys])
 
 
@@ -80,25 +98,29 @@ def render_frames(
     recipes: Sequence[FrameRecipe],
     *,
     batch_size: int,
-    on_frames: OnFrames = lambda _count, _rendered: None,
+    on_frames: OnFrames = lambda _keys, _rendered: None,
+    manners: Manners = ALONE,
+    result: RenderResult | None = None,
 ) -> RenderResult:
     """Render those of the recipes that are not in the store, whole, and put them there.
 
     All are of one rendering. Each batch is stored as soon as it is done, so that an interrupt
     loses no more than one. Raises ModelError, after everything else was rendered and stored, if a
-    frame came out as no picture.
+    frame came out as no picture. result: of an attempt that failed, to go on from.
     """
-    result = RenderResult()
+    result = result or RenderResult()
     wrong = studio.frames.check(dict.fromkeys(recipe.key for recipe in recipes))
     todo = list({recipe.key: recipe for recipe in recipes if recipe.key in wrong}.values())
-    result.damaged = [e.problem for e in wrong.values() if isinstance(e, DamagedError)]
-    for problem in result.damaged:
+    damaged = [e.problem for e in wrong.values() if isinstance(e, DamagedError)]
+    for problem in damaged:
         logger.warning("%s; it is rendered again", problem)
-    result.reused = len(recipes) - len(todo)
-    if result.reused:
-        on_frames(result.reused, False)
+    result.damaged += damaged
+    result.reused = len(recipes) - len(todo) - result.rendered
+    done = [recipe.key for recipe in recipes if recipe.key not in wrong]
+    if done:
+        on_frames(done, False)
     if todo:
-        _render_missing(studio, todo, batch_size, on_frames, result)
+        _render_missing(studio, todo, batch_size, on_frames, manners, result)
     return result
 
 
@@ -107,26 +129,31 @@ def _render_missing(
     todo: Sequence[FrameRecipe],
     batch_size: int,
     on_frames: OnFrames,
+    manners: Manners,
     result: RenderResult,
 ) -> None:
     rendering = todo[0].rendering
-    started = time.perf_counter()
-    engine = _engine_for(studio, rendering)
-    loaded = time.perf_counter() - started
-    encodings = encodings_of(studio, todo)
+    with _counted(result):
+        started = time.perf_counter()
+        engine = _engine_for(studio, rendering)
+        loaded = time.perf_counter() - started
     batches: list[tuple[int, float]] = []
     faults: list[FrameFault] = []
-    for batch in _batches(todo, batch_size):
-        begun = time.perf_counter()
-        latents, pictures = run_batch(engine, batch, encodings)
-        seconds = time.perf_counter() - begun
-        found = find_faults(latents, pictures, rendering.precision)
-        faults.extend(found)
-        _store(studio, engine, batch, pictures, seconds, {fault.index for fault in found})
-        batches.append((len(batch), seconds))
-        result.rendered += len(batch) - len(found)
-        on_frames(len(batch), True)
-    result.seconds = time.perf_counter() - started
+    with manners.turn(), _counted(result):
+        encodings = encodings_of(studio, todo)
+        for batch in _batches(todo, batch_size):
+            with manners.batch():
+                begun = time.perf_counter()
+                latents, pictures = run_batch(engine, batch, encodings)
+                seconds = time.perf_counter() - begun
+                found = find_faults(latents, pictures, rendering.precision)
+                faulty = {fault.index for fault in found}
+                _store(studio, engine, batch, pictures, seconds, faulty)
+                faults.extend(found)
+                batches.append((len(batch), seconds))
+                result.rendered += len(batch) - len(faulty)
+                stored = [each.key for i, each in enumerate(batch) if i not in faulty]
+                on_frames(stored, True)
     _record_timings(studio, todo, loaded, batches)
     if faults:
         raise ModelError(
@@ -134,6 +161,16 @@ def _render_missing(
             f" {faults[0].problem}",
             faults[0].cure,
         )
+
+
+@contextmanager
+def _counted(result: RenderResult) -> Iterator[None]:
+    """The seconds of the block count, also if it fails; those of waiting for the turn do not."""
+    started = time.perf_counter()
+    try:
+        yield
+    finally:
+        result.seconds += time.perf_counter() - started
 
 
 def render_again(studio: Studio, recipes: Sequence[FrameRecipe]) -> ImageArray:

@@ -80,6 +80,21 @@ class Command:
         self._process.join()
         return self._process.exitcode == -signal.SIGKILL
 
+    def signal(self, number: int) -> None:
+        """To the process alone."""
+        assert self._process.pid is not None
+        os.kill(self._process.pid, number)
+
+    @property
+    def computes(self) -> bool:
+        """Whether it has begun with a batch."""
+        return Path(f"{self._log}.computing").exists()
+
+    def said(self) -> str:
+        """What stands on stderr by now."""
+        path = Path(f"{self._log}.err")
+        return path.read_text() if path.exists() else ""
+
     def over_within(self, seconds: float) -> bool:
         self._process.join(seconds)
         return self._process.exitcode is not None
@@ -124,8 +139,13 @@ def _run(
     os.environ.update(environment)
     if powerless:
         _drop_capabilities()
+
+    def before_batch(_done: int) -> None:
+        Path(f"{log}.computing").touch()
+        time.sleep(pause_s)
+
     Studio.open = lambda settings: fake_studio(
-        settings.data, before_batch=lambda _done: time.sleep(pause_s), settings=settings
+        settings.data, before_batch=before_batch, settings=settings
     )
     sys.argv = ["latent-assets", *arguments]
     main()

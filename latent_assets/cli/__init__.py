@@ -6,17 +6,52 @@ Importing it loads neither Dagster nor TensorFlow: `--help` answers at once.
 import os
 import sys
 
-from latent_assets.errors import LatentAssetsError
+from latent_assets import interrupts
+from latent_assets.errors import LatentAssetsError, StoppedError
+
+OF_SIGNALS = 128
+"""A command that a signal ended exits with its number and this: 130 after Ctrl-C."""
 
 
 def main() -> None:
-    """Run the command line. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    """Run the command line.
+
+    Exit codes: 0 done, 1 failed, 2 wrong usage, 128 and the signal's number if one stopped it.
+    """
     # TensorFlow's build notes are no news to a person; its errors still come through.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    with interrupts.hearing(at_once=_end_at_once):
+        try:
+            interrupts.raise_keyboard_interrupt()
+            sys.exit(_run())
+        except KeyboardInterrupt:
+            sys.exit(_tell(StoppedError("interrupted")))
+
+
+def _run() -> int:
     from latent_assets.cli.app import app
 
     try:
         app()
     except LatentAssetsError as error:
-        print(f"latent-assets: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+        return _tell(error)
+    except SystemExit as end:
+        if end.code == StoppedError.exit_code:  # Typer's, of a command that was interrupted
+            return _tell(StoppedError("interrupted"))
+        raise
+    return 0
+
+
+def _tell(error: LatentAssetsError) -> int:
+    """Returns the exit code."""
+    print(f"latent-assets: {error}", file=sys.stderr)
+    if isinstance(error, StoppedError):
+        return OF_SIGNALS + (interrupts.asked() or StoppedError.exit_code - OF_SIGNALS)
+    return error.exit_code
+
+
+def _end_at_once(number: int) -> None:
+    """Whatever the main thread does: what is stored is whole, and the next render goes on."""
+    show_cursor = "\x1b[?25h" if sys.stderr.isatty() else ""
+    os.write(2, f"{show_cursor}\nlatent-assets: stopped at once\n".encode())
+    os._exit(OF_SIGNALS + number)

@@ -1,23 +1,13 @@
 """The command `render`: the same assets as in the web UI, run in this process."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.text import Text
 
+from latent_assets import interrupts
+from latent_assets.cli.bar import Bar, bar_of
 from latent_assets.cli.common import (
     AsJson,
     FramesOption,
@@ -25,15 +15,13 @@ from latent_assets.cli.common import (
     WalkArgument,
     duration,
     emit,
-    err,
     open_studio,
     out,
     specify,
     warn,
 )
 from latent_assets.errors import LatentAssetsError
-from latent_assets.rendering import OnFrames
-from latent_assets.studio import Plan, Studio, WalkSpec, with_metadata, with_outputs
+from latent_assets.studio import Studio, WalkSpec, with_metadata, with_outputs
 from latent_assets.walks.library import WalkLibrary
 
 
@@ -68,20 +56,8 @@ def render(
     spec, library = specify(studio, walk, model, frames)
     plan = studio.plan(spec)
     warn(plan.warnings)
-    with _progress(plan) as progress:
-        bar = progress.add_task(spec.name, total=plan.frames, rendered=0)
-        counts = {"rendered": 0}
-
-        def on_frames(count: int, rendered: bool) -> None:
-            counts["rendered"] += count if rendered else 0
-            progress.update(bar, advance=count, rendered=counts["rendered"])
-
-        try:
-            paths, rendered = _run(studio, library, spec, on_frames, model, frames)
-        except KeyboardInterrupt:
-            progress.stop()
-            err.print("Interrupted. Finished frames are kept: render again to go on.")
-            raise typer.Exit(130) from None
+    with bar_of(spec, plan) as bar:
+        paths, rendered = _run(studio, library, spec, bar, model, frames)
     result = {
         "walk": spec.name,
         "frames": plan.frames,
@@ -105,7 +81,7 @@ def _run(
     studio: Studio,
     library: WalkLibrary,
     spec: WalkSpec,
-    on_frames: OnFrames,
+    bar: Bar,
     model: str | None,
     frames: int | None,
 ) -> tuple[list[str], int]:
@@ -113,10 +89,13 @@ def _run(
     from latent_assets.orchestration.automation import RETRY_WHOLE_RUNS
     from latent_assets.orchestration.build import build_defs
     from latent_assets.orchestration.instance import open_instance
+    from latent_assets.orchestration.progress import Onlooker
+    from latent_assets.orchestration.stopping import whole_run
 
-    defs = build_defs(studio, extra_walks=library.extra, on_frames=on_frames)
+    onlooker = Onlooker(on_frames=bar.on_frames, on_waiting=bar.on_waiting)
+    defs = build_defs(studio, extra_walks=library.extra, onlooker=onlooker)
     overrides = {k: v for k, v in {"model": model, "frames": frames}.items() if v is not None}
-    with open_instance(studio.settings) as instance, _interrupts_in_words():
+    with open_instance(studio.settings) as instance, whole_run(instance) as run_id:
         result = defs.resolve_job_def("render_walk").execute_in_process(
             run_config={
                 "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
@@ -126,31 +105,21 @@ def _run(
             partition_key=spec.name,
             tags=RETRY_WHOLE_RUNS,
             raise_on_error=False,
+            run_id=run_id,
         )
         if not result.success:
+            if interrupts.asked():
+                raise KeyboardInterrupt
             raise LatentAssetsError(_why(result), "What was rendered so far is in the store.")
         made = [result.asset_value(name)["paths"] for name in ("animation", "grid", "report")]
         rendered = result.asset_value("frames")["rendered"]
     return [path for paths in made for path in paths], rendered
 
 
-@contextmanager
-def _interrupts_in_words() -> Iterator[None]:
-    """Ctrl-C reaches us as Dagster's error; it is no failure to be traced."""
-    from dagster import DagsterExecutionInterruptedError
-
-    try:
-        yield
-    except DagsterExecutionInterruptedError:
-        raise KeyboardInterrupt from None
-
-
 def _why(result: Any) -> str:
     """The first failure of a run, in its own words."""
     for event in result.all_events:
         if event.is_step_failure:
-            if "DagsterExecutionInterruptedError" in str(event.step_failure_data.error):
-                raise KeyboardInterrupt
             data = event.step_failure_data
             told = data.user_failure_data
             if told is not None and told.description:
@@ -166,26 +135,3 @@ def _innermost(error: Any) -> str:
     while error.cause is not None:
         error = error.cause
     return str(error.message).strip().partition(": ")[2] or str(error.message)
-
-
-def _progress(plan: Plan) -> Progress:
-    return Progress(
-        TextColumn("[bold]{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("frames"),
-        _FramesPerSecond(),
-        TimeRemainingColumn(),
-        console=err,
-        transient=plan.to_render == 0,
-    )
-
-
-class _FramesPerSecond(ProgressColumn):
-    """Of frames that are rendered: reused ones cost nothing and would only flatter."""
-
-    def render(self, task: Task) -> Text:
-        rendered = task.fields.get("rendered", 0)
-        if not rendered or not task.elapsed:
-            return Text("")
-        return Text(f"{rendered / task.elapsed:.2f} frames/s")

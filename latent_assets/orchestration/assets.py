@@ -12,6 +12,8 @@ from latent_assets.digests import digest_of
 from latent_assets.orchestration import show
 from latent_assets.orchestration.failures import told
 from latent_assets.orchestration.instance import bury_dead_runs
+from latent_assets.orchestration.pool import manners_of
+from latent_assets.orchestration.progress import Onlooker
 from latent_assets.rendering import encode_prompts
 from latent_assets.studio import Studio, WalkSpec
 from latent_assets.walks.library import WalkLibrary
@@ -83,13 +85,18 @@ def spec_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefinition
         **common,
         group_name=ENCODE,
         kinds={"tensorflow"},
-        pool="gpu",
         description="The prompts as the model reads them; the last is the unconditional one.",
     )
-    def text_encodings(walk_spec: dict, studio: dg.ResourceParam[Studio]) -> dg.Output[np.ndarray]:
+    def text_encodings(
+        context: dg.AssetExecutionContext,
+        walk_spec: dict,
+        studio: dg.ResourceParam[Studio],
+        onlooker: dg.ResourceParam[Onlooker],
+    ) -> dg.Output[np.ndarray]:
         spec = WalkSpec.from_json(walk_spec)
+        manners = manners_of(context.op_execution_context, onlooker)
         with told():
-            encodings = encode_prompts(studio, spec.rendering, spec.prompts)
+            encodings = encode_prompts(studio, spec.rendering, spec.prompts, manners)
         return _array_output(
             encodings,
             {

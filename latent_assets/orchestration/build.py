@@ -1,6 +1,6 @@
 """The asset graph over a studio: everything that Dagster is to know, put together."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
@@ -20,6 +20,8 @@ from latent_assets.orchestration.instance import show_life, watch
 from latent_assets.orchestration.io import NativeIOManager
 from latent_assets.orchestration.memory import Memory
 from latent_assets.orchestration.outputs import output_assets
+from latent_assets.orchestration.progress import Onlooker
+from latent_assets.orchestration.stopping import cancelled_if_asked
 from latent_assets.studio import Studio
 from latent_assets.walks.library import WalkLibrary
 
@@ -30,7 +32,7 @@ def build_defs(
     studio: Studio,
     *,
     extra_walks: tuple[Path, ...] = (),
-    on_frames: Callable[[int, bool], None] = lambda _count, _rendered: None,
+    onlooker: Onlooker = Onlooker(),  # noqa: B008 - it is frozen
 ) -> dg.Definitions:
     """The asset graph over a studio: the seam where tests and the command line come in.
 
@@ -62,7 +64,7 @@ def build_defs(
         resources={
             "studio": _living(studio),
             "library": library,
-            "on_frames": on_frames,
+            "onlooker": onlooker,
             "memory": Memory(storage / "memory"),
             "io_manager": NativeIOManager(storage),
         },
@@ -80,10 +82,11 @@ def _living(studio: Studio) -> dg.ResourceDefinition:
             yield studio
             return
         home = studio.settings.dagster_home
-        show_life(home, context.run.run_id)
+        run_id = context.run.run_id
+        show_life(home, run_id)
         # The web UI starts runs of its own that no tag of ours can reach before they begin.
-        context.instance.add_run_tags(context.run.run_id, RETRY_WHOLE_RUNS)
-        with watch(context.instance, home):
+        context.instance.add_run_tags(run_id, RETRY_WHOLE_RUNS)
+        with watch(context.instance, home), cancelled_if_asked(context.instance, run_id):
             yield studio
 
     return studio_of_run

@@ -13,13 +13,15 @@ from latent_assets.orchestration import show
 from latent_assets.orchestration.assets import CODE_VERSION, OWNERS
 from latent_assets.orchestration.failures import told
 from latent_assets.orchestration.memory import Memory
-from latent_assets.rendering import OnFrames, render_frames
+from latent_assets.orchestration.pool import manners_of
+from latent_assets.orchestration.progress import Onlooker
+from latent_assets.orchestration.stopping import persistently
+from latent_assets.rendering import RenderResult, render_frames
 from latent_assets.store import DamagedError, MissingError
 from latent_assets.store.parallel import in_order
 from latent_assets.studio import Studio, WalkSpec
 
 RENDER = "render"
-GPU_POOL = "gpu"
 
 
 @dg.op(
@@ -44,8 +46,6 @@ def plan_chunks(walk_spec: dict) -> list[dg.DynamicOutput]:
 
 
 @dg.op(
-    pool=GPU_POOL,
-    retry_policy=dg.RetryPolicy(max_retries=2, delay=2, backoff=dg.Backoff.EXPONENTIAL),
     description="Render the frames of a chunk that are not in the store.",
     tags={"dagster-celery/queue": "gpu"},
 )
@@ -54,15 +54,25 @@ def render_chunk(
     chunk: dict,
     walk_spec: dict,
     studio: dg.ResourceParam[Studio],
-    on_frames: dg.ResourceParam[OnFrames],
+    onlooker: dg.ResourceParam[Onlooker],
 ) -> dict:
     """What the chunk took: frames rendered and reused, seconds."""
     spec = WalkSpec.from_json(walk_spec)
     recipes = spec.recipes()[chunk["start"] : chunk["stop"]]
-    with told():
-        result = render_frames(
-            studio, recipes, batch_size=spec.walk.batch_size, on_frames=on_frames
+    result = RenderResult()
+
+    def attempt() -> None:
+        render_frames(
+            studio,
+            recipes,
+            batch_size=spec.walk.batch_size,
+            on_frames=onlooker.on_frames,
+            manners=manners_of(context, onlooker),
+            result=result,
         )
+
+    with told():
+        persistently(attempt, context.log.warning)
     for problem in result.damaged:
         context.log.warning(problem)
     context.log.info(

@@ -122,9 +122,12 @@ def _bury(instance: dg.DagsterInstance, run_id: str) -> bool:
     run = instance.get_run_by_id(run_id)
     if run is None or run.is_finished:
         return False
-    instance.report_run_failed(
-        run, "The process of this run was killed. The frames that it finished are kept."
-    )
+    if run.status is dg.DagsterRunStatus.CANCELING:
+        instance.report_run_canceled(run, "This run was stopped at once.")
+    else:
+        instance.report_run_failed(
+            run, "The process of this run was killed. The frames that it finished are kept."
+        )
     return True
 
 

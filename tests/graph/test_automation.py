@@ -10,6 +10,7 @@ from dagster._core.loader import LoadingContextForTest
 from fakes import FakeStudio, fake_studio
 
 from latent_assets.orchestration.build import build_defs
+from latent_assets.orchestration.progress import Onlooker
 from latent_assets.walks.library import WalkLibrary
 
 FRAMES = dg.AssetKey("frames")
@@ -145,7 +146,7 @@ def test_a_file_edited_while_its_walk_is_rendered_is_rendered_again(studio, inst
             write(studio, "two", "seed: 6")
             edited.extend(daemon.watch())
 
-    daemon.defs = build_defs(studio, on_frames=edit_meanwhile)
+    daemon.defs = build_defs(studio, onlooker=Onlooker(on_frames=edit_meanwhile))
     assert daemon.tick() == {"two"}
     assert edited == ["two"]
     studio.counts.reset()

@@ -3,6 +3,7 @@
 import json
 import re
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import dagster as dg
@@ -16,6 +17,7 @@ from latent_assets.cli.files import inspect, verify_frames, walk_text
 from latent_assets.errors import ModelError
 from latent_assets.media import contact_sheet, inspect_file, write_animation
 from latent_assets.orchestration.build import build_defs
+from latent_assets.orchestration.progress import Onlooker
 from latent_assets.settings import Settings
 from latent_assets.studio import Studio
 from latent_assets.walks.loading import parse_walk
@@ -231,28 +233,46 @@ def test_a_failing_chunk_is_tried_again_alone(tmp_path, instance, monkeypatch):
     failed = []
 
     def before_batch(done: int) -> None:
-        if done == 4 and not failed:  # the first batch of the second chunk
+        if done == 6 and not failed:  # the second batch of the second chunk
             failed.append(done)
             raise RuntimeError("the GPU fell off the bus")
 
     studio = fake_studio(tmp_path, before_batch=before_batch)
-    write(studio, "w", frames=12)
+    write(studio, "w", frames=12, more="batch_size: 2")
     result = run(studio, instance, "w")
     assert result.success
-    retried = [e.step_key for e in result.all_events if e.event_type_value == "STEP_UP_FOR_RETRY"]
-    assert len(retried) == 1
-    assert studio.counts.frames == 12
+    assert failed == [6]
+    assert studio.counts.batches == [2] * 6
+    # What the attempt that failed had rendered counts, once.
+    assert result.asset_value("frames")["rendered"] == 12
+
+
+def test_a_chunk_that_goes_on_failing_fails_the_run(tmp_path, instance, monkeypatch):
+    monkeypatch.setattr("time.sleep", lambda _seconds: None)
+    attempts = []
+
+    def before_batch(_done: int) -> None:
+        attempts.append(1)
+        raise RuntimeError("the GPU fell off the bus")
+
+    studio = fake_studio(tmp_path, before_batch=before_batch)
+    write(studio, "w", frames=4)
+    assert not run(studio, instance, "w").success
+    assert len(attempts) == 3
 
 
 def test_a_users_mistake_is_not_tried_again(tmp_path, instance):
+    attempts = []
+
     def before_batch(_done: int) -> None:
+        attempts.append(1)
         raise ModelError("the weights are gone", "Put them back.")
 
     studio = fake_studio(tmp_path, before_batch=before_batch)
-    write(studio, "w")
+    write(studio, "w", frames=4)
     result = run(studio, instance, "w")
     assert failures(result)[0] == "the weights are gone\n  Put them back."
-    assert not [e for e in result.all_events if e.event_type_value == "STEP_UP_FOR_RETRY"]
+    assert len(attempts) == 1
 
 
 def test_a_damaged_frame_is_rendered_again(studio, instance):
@@ -287,13 +307,13 @@ def test_a_walk_with_a_lost_frame_fails_by_name(studio, instance):
     write(studio, "w")
     lost = []
 
-    def lose(_count: int, _rendered: bool) -> None:
+    def lose(_keys: Sequence[str], _rendered: bool) -> None:
         if not lost:
             key = next(iter(studio.frames.keys()))
             studio.frames.delete(key)
             lost.append(key)
 
-    job = build_defs(studio, on_frames=lose).resolve_job_def("render_walk")
+    job = build_defs(studio, onlooker=Onlooker(on_frames=lose)).resolve_job_def("render_walk")
     result = job.execute_in_process(instance=instance, partition_key="w", raise_on_error=False)
     assert not result.success
     assert "1 of the walk's 9 frames are not in the store" in failures(result)[0]

@@ -1,0 +1,94 @@
+"""How far a render is: a bar on stderr."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from latent_assets import interrupts
+from latent_assets.cli.common import err
+from latent_assets.errors import StoppedError
+from latent_assets.studio import Plan, WalkSpec
+
+
+class Bar:
+    """Counts the frames that are done, each once, however often it is told of."""
+
+    def __init__(self, progress: Progress, spec: WalkSpec) -> None:
+        self._progress = progress
+        # A frame that appears twice in the walk is rendered once.
+        self._places = Counter(recipe.key for recipe in spec.recipes())
+        self._done: set[str] = set()
+        self._rendered = 0
+        self.total = self._places.total()
+        self._task = progress.add_task(spec.name, total=self.total, rendered=0, waiting="")
+
+    @property
+    def done(self) -> int:
+        """Frames of the walk that are stored."""
+        return sum(self._places[key] for key in self._done)
+
+    def on_frames(self, keys: Sequence[str], rendered: bool) -> None:
+        """These are in the store now."""
+        self._rendered += len(keys) if rendered else 0
+        self._done.update(keys)
+        self._progress.update(self._task, completed=self.done, rendered=self._rendered)
+
+    def on_waiting(self, why: str) -> None:
+        """Say whom the render waits for; nothing if it goes on."""
+        self._progress.update(self._task, waiting=why)
+        if why and not err.is_terminal:
+            err.print(why, markup=False)
+
+
+@contextmanager
+def bar_of(spec: WalkSpec, plan: Plan) -> Iterator[Bar]:
+    """The bar, in the block. Raises StoppedError if the block is interrupted."""
+    with _progress(plan) as progress, interrupts.telling(_first_signal):
+        bar = Bar(progress, spec)
+        try:
+            yield bar
+        except KeyboardInterrupt:
+            raise StoppedError(
+                f"interrupted: {bar.done} of {bar.total} frames of {spec.name} are stored",
+                "Render it again to go on: they are not rendered twice.",
+            ) from None
+
+
+def _first_signal(_number: int) -> None:
+    if interrupts.is_deferred():
+        err.print("Stopping when this batch is stored. Press Ctrl-C again to stop at once.")
+
+
+def _progress(plan: Plan) -> Progress:
+    return Progress(
+        TextColumn("[bold]{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("frames"),
+        _FramesPerSecond(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[waiting]}", markup=False),
+        console=err,
+        transient=plan.to_render == 0,
+    )
+
+
+class _FramesPerSecond(ProgressColumn):
+    """Of frames that are rendered: reused ones cost nothing and would only flatter."""
+
+    def render(self, task: Task) -> Text:
+        rendered = task.fields.get("rendered", 0)
+        if not rendered or not task.elapsed:
+            return Text("")
+        return Text(f"{rendered / task.elapsed:.2f} frames/s")

@@ -1,0 +1,140 @@
+"""Being asked to stop: Ctrl-C (SIGINT), SIGTERM, and a terminal that is closed (SIGHUP).
+
+Python runs its handlers between two instructions of the main thread, and that may be in a call of
+TensorFlow for minutes. So a thread of ours hears each signal at once, through the pipe of
+`signal.set_wakeup_fd`. Handlers remain what they were: whoever wants to finish something first
+says so by `deferred`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from types import FrameType
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+TWICE_S = 0.5
+"""A second signal that comes sooner is the first one's echo: `timeout` sends two."""
+
+
+class _Heard:
+    """What this process was asked, and who wants to know."""
+
+    def __init__(self) -> None:
+        self.first: int | None = None
+        self.deferred = 0
+        self.listeners: list[Callable[[int], None]] = []
+        self.hearing = False
+
+
+_heard = _Heard()
+
+
+def asked() -> int | None:
+    """The signal by which this process was first asked to stop, while somebody hears it."""
+    return _heard.first
+
+
+def is_deferred() -> bool:
+    """Whether the main thread finishes something before it stops."""
+    return _heard.deferred > 0
+
+
+@contextlib.contextmanager
+def hearing(at_once: Callable[[int], None] | None = None) -> Iterator[None]:
+    """In the block, signals are heard, in whatever call the main thread may be.
+
+    at_once: called for a second one, in a thread; it should end the process. Does nothing
+    where somebody hears them already, and in other threads than the main one.
+    """
+    if _heard.hearing or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    before = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    thread = threading.Thread(target=_hear, args=(reading, at_once), name="ears", daemon=True)
+    _heard.hearing, _heard.first = True, None
+    thread.start()
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(before)
+        os.close(writing)
+        thread.join()
+        _heard.hearing = False
+
+
+@contextlib.contextmanager
+def telling(listener: Callable[[int], None]) -> Iterator[None]:
+    """In the block, the listener is told of the first signal, in another thread."""
+    _heard.listeners.append(listener)
+    try:
+        yield
+    finally:
+        _heard.listeners.remove(listener)
+
+
+@contextlib.contextmanager
+def deferred() -> Iterator[None]:
+    """In the block, the main thread is not interrupted; afterwards it is, if it was asked to be.
+
+    Raises KeyboardInterrupt at the end.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    noted: list[int] = []
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        noted.append(number)
+
+    kept = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    _heard.deferred += 1
+    try:
+        yield
+    finally:
+        _heard.deferred -= 1
+        for number, handler in kept.items():
+            signal.signal(number, handler)
+        # Also one that came before the block, and was lost in a finalizer.
+        if noted or (_heard.hearing and _heard.first is not None):
+            raise KeyboardInterrupt
+
+
+def raise_keyboard_interrupt() -> None:
+    """Let SIGTERM and SIGHUP do what Ctrl-C does; signals that are ignored stay so (`nohup`)."""
+    ignored = {number for number in SIGNALS if signal.getsignal(number) is signal.SIG_IGN}
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        if number in ignored:
+            return
+        # Dagster has handlers of its own for SIGINT and SIGTERM while it runs; not for SIGHUP.
+        handler = signal.getsignal(signal.SIGINT)
+        if handler is interrupt or not callable(handler):
+            raise KeyboardInterrupt
+        handler(signal.SIGINT, frame)
+
+    # Dagster gives SIGTERM the handler of SIGINT, so this one has to have ours also if ignored.
+    for number in {*SIGNALS} - (ignored - {signal.SIGINT}):
+        signal.signal(number, interrupt)
+
+
+def _hear(pipe: int, at_once: Callable[[int], None] | None) -> None:
+    first_at: float | None = None
+    with open(pipe, "rb", buffering=0) as signals:
+        while byte := signals.read(1):
+            number = byte[0]
+            if number not in SIGNALS:
+                continue
+            if first_at is None:
+                first_at = time.monotonic()
+                _heard.first = number
+                for listener in list(_heard.listeners):
+                    listener(number)
+            elif at_once is not None and time.monotonic() - first_at > TWICE_S:
+                at_once(number)

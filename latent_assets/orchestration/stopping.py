@@ -1,0 +1,87 @@
+"""A run that is asked to stop: it is cancelled, when the batch that it renders is stored.
+
+A retry policy of Dagster would try an interruption again, with the in-process executor, and the
+run could not be stopped (Dagster issue 15026). So attempts are counted inside the step.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from threading import Lock
+
+import dagster as dg
+from dagster._core.utils import make_new_run_id
+
+from latent_assets import interrupts
+from latent_assets.errors import LatentAssetsError
+
+DELAYS_S = (2.0, 4.0)
+"""Before the second attempt, and before the third."""
+_asking = Lock()
+
+
+@contextmanager
+def finished_batch() -> Iterator[None]:
+    """What is computed in the block is finished and stored before an interrupt is heeded."""
+    try:
+        with interrupts.deferred():
+            yield
+    except KeyboardInterrupt:
+        raise dg.DagsterExecutionInterruptedError from None
+
+
+def persistently(work: Callable[[], object], tell: Callable[[str], None]) -> None:
+    """Carry the work out, up to three times; not again what a user has to mend, or stopped."""
+    for number, delay_s in enumerate((*DELAYS_S, None), 1):
+        try:
+            work()
+        except LatentAssetsError:
+            raise
+        except Exception as error:
+            if delay_s is None:
+                raise
+            tell(f"attempt {number} failed, the next is in {delay_s:.0f} s: {error!r}")
+            time.sleep(delay_s)
+        else:
+            return
+
+
+@contextmanager
+def cancelled_if_asked(instance: dg.DagsterInstance, run_id: str) -> Iterator[None]:
+    """Whoever stops the process stops the run in the block: it is cancelled, not failed.
+
+    Else Dagster would take it for a fault, and its daemon would begin it anew.
+    """
+    with interrupts.hearing(), interrupts.telling(lambda _number: cancel(instance, run_id)):
+        try:
+            yield
+        finally:
+            if interrupts.asked() is not None:
+                cancel(instance, run_id)
+
+
+def cancel(instance: dg.DagsterInstance, run_id: str) -> None:
+    """Tell Dagster that the run ends because somebody wants it to. No failure is raised."""
+    with _asking, suppress(Exception):
+        run = instance.get_run_by_id(run_id)
+        ending = run is None or run.is_finished or run.status is dg.DagsterRunStatus.CANCELING
+        if run is not None and not ending:
+            instance.report_run_canceling(run)
+
+
+@contextmanager
+def whole_run(instance: dg.DagsterInstance) -> Iterator[str]:
+    """The id of a run that the block is to execute; it is over when the block is left.
+
+    An interrupt may come before Dagster heeds any, or after. Raises KeyboardInterrupt.
+    """
+    run_id = make_new_run_id()
+    try:
+        yield run_id
+    except dg.DagsterExecutionInterruptedError:
+        raise KeyboardInterrupt from None
+    finally:
+        if interrupts.asked() is not None:
+            run = instance.get_run_by_id(run_id)
+            if run is not None and not run.is_finished:
+                instance.report_run_canceled(run, "This run was interrupted.")

@@ -39,9 +39,6 @@ def write_apng(frames: Frames, path: Path, *, fps: Fraction, loop: bool, text: s
                 file.write(_SIGNATURE + _chunk(b"IHDR", header))
                 count_at = file.tell()
                 file.write(_control(0, loop=loop))
-                if text is not None:
-                    content = PNG_KEYWORD.encode() + b"\0" + text.encode("ascii")
-                    file.write(_chunk(b"tEXt", content))
             size = struct.unpack_from(">II", header)
             place = (*size, 0, 0, delay.numerator, delay.denominator, 0, 0)
             file.write(_chunk(b"fcTL", struct.pack(">IIIIIHHBB", sequence, *place)))
@@ -52,6 +49,9 @@ def write_apng(frames: Frames, path: Path, *, fps: Fraction, loop: bool, text: s
                 else:
                     file.write(_chunk(b"fdAT", struct.pack(">I", sequence) + data))
                     sequence += 1
+        if text is not None:
+            # Behind the pictures: FFmpeg looks for the animation in the first two kilobytes alone.
+            file.write(_chunk(b"tEXt", PNG_KEYWORD.encode() + b"\0" + text.encode("ascii")))
         file.write(_chunk(b"IEND", b""))
         file.seek(count_at)
         file.write(_control(number, loop=loop))

@@ -1,7 +1,8 @@
 """MP4 (H.264) through PyAV, and AVIF through Pillow.
 
 PyAV's wheel bundles x264, which is under the GPL; it is used as a library at arm's length and is
-not part of this project.
+not part of this project. Why the colours of an MP4 are converted here, and as they are:
+docs/decisions/0033-colours-of-an-mp4.md.
 """
 
 from __future__ import annotations
@@ -18,6 +19,18 @@ from latent_assets.media.frames import Frames, ImageArray, check_frames, delays
 from latent_assets.media.provenance import to_xmp
 
 _CRF = "16"
+# ITU-T H.273: the codes of BT.709's matrix and primaries, of sRGB's curve, of the full range.
+_BT709, _SRGB, _FULL_RANGE = 1, 13, 2
+_RED, _BLUE = 0.2126, 0.0722
+_TO_YCBCR = np.array(
+    [
+        [_RED, 1 - _RED - _BLUE, _BLUE],
+        [-_RED / (2 - 2 * _BLUE), -(1 - _RED - _BLUE) / (2 - 2 * _BLUE), 0.5],
+        [0.5, -(1 - _RED - _BLUE) / (2 - 2 * _RED), -_BLUE / (2 - 2 * _RED)],
+    ],
+    np.float32,
+)
+"""Red, green, blue -> luma and the two colour differences. ITU-R BT.709-6, section 3."""
 _MILLISECONDS = 1000
 
 
@@ -39,11 +52,14 @@ def write_mp4(frames: Frames, path: Path, *, fps: Fraction, loop: bool, text: st
                 "libx264", rate=fps, options={"crf": _CRF, "preset": "slow", "tune": "animation"}
             )
             stream.pix_fmt = "yuv420p"
+            codec = stream.codec_context
+            codec.colorspace = codec.color_primaries = _BT709
+            codec.color_trc, codec.color_range = _SRGB, _FULL_RANGE
             for number, picture in enumerate(check_frames(frames), start=1):
                 even = _even(picture)
                 if number == 1:
                     stream.height, stream.width = even.shape[:2]
-                container.mux(stream.encode(av.VideoFrame.from_ndarray(even, "rgb24")))
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(_planes(even), "yuv420p")))
             container.mux(stream.encode(None))
     except FFmpegError as error:
         if isinstance(error, OSError) and error.errno and error.filename:
@@ -56,6 +72,19 @@ def _even(picture: ImageArray) -> ImageArray:
     """4:2:0 halves the colour planes, so both sides must be even."""
     height, width = picture.shape[:2]
     return np.pad(picture, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+
+
+def _planes(picture: ImageArray) -> ImageArray:
+    """(H, W, 3) uint8, sides even -> (3 H / 2, W) uint8: luma, then both colours at half size.
+
+    Rounded, where libswscale cuts off: its colours are up to a level too low.
+    """
+    height, width = picture.shape[:2]
+    luma = picture @ _TO_YCBCR[0]
+    halves = picture.reshape(height // 2, 2, width // 2, 2, 3).mean((1, 3), dtype=np.float32)
+    blue, red = np.moveaxis(halves @ _TO_YCBCR[1:].T, -1, 0) + 128
+    planes = np.concatenate([plane.ravel() for plane in (luma, blue, red)])
+    return planes.round().clip(0, 255).astype(np.uint8).reshape(-1, width)
 
 
 def avif_available() -> bool:
@@ -75,6 +104,7 @@ def write_avif(frames: Frames, path: Path, *, fps: Fraction, loop: bool, text: s
         save_all=True,
         quality=85,
         speed=6,
+        range="limited",  # Chromium, and others, take a sequence for that, whatever it says
         duration=[next(spread) for _ in range(number)],
         xmp=None if text is None else to_xmp(text),
     )

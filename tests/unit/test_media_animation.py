@@ -132,7 +132,7 @@ def test_a_video_has_every_frame_at_its_time(tmp_path, size):
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         assert stream.average_rate == Fraction(2997, 100)
-        assert stream.codec_context.pix_fmt == "yuv420p"
+        assert stream.codec_context.pix_fmt == "yuvj420p"  # 4:2:0, full range
         frames = list(container.decode(stream))
         assert [float(f.pts * f.time_base) for f in frames] == pytest.approx(
             [n / 29.97 for n in range(7)], abs=1e-4

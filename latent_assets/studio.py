@@ -5,7 +5,7 @@ Opening it, describing a model and planning a walk load neither a model nor Tens
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from math import isqrt
 from pathlib import Path
@@ -25,11 +25,14 @@ from latent_assets.media.animation import animated_format, checked_fps
 from latent_assets.media.stills import MAX_SIDE_PX
 from latent_assets.settings import Settings
 from latent_assets.store import EncodingStore, FrameStore, Timings
+from latent_assets.store.frames import UPSCALED
+from latent_assets.upscaling import Upscaling, open_upscaling
 from latent_assets.walks.recipes import FrameRecipe, Rendering, recipes_of
 from latent_assets.walks.schema import (
     MAX_FRAMES,
     MAX_GRID_SIDE,
     WALK_ADAPTER,
+    Upscale,
     Walk,
     prompt_fields,
     walk_prompts,
@@ -84,6 +87,8 @@ class Plan:
     """Seconds, from measured frames of the same kind; None if none was measured yet."""
     missing: tuple[str, ...] = field(repr=False)
     """Keys of the frames to render."""
+    to_upscale: int = 0
+    """Pictures that are still to be made larger; frames to render are counted among them."""
     warnings: tuple[str, ...] = ()
     """What the model does not understand of the prompts, and what it is to download first."""
 
@@ -96,6 +101,8 @@ class Studio:
     frames: FrameStore
     encodings: EncodingStore
     timings: Timings
+    upscaled: FrameStore
+    """Frames that were made larger, by `Upscaling.key_of`."""
     describe_model: Callable[[str], ModelInfo]
     """Model name -> what is known of it without loading it."""
     load_engine: Callable[[str], Engine]
@@ -104,6 +111,8 @@ class Studio:
     """(model name, prompt) -> warnings; raises ModelError if the model cannot take the prompt."""
     download_notice: Callable[[str], str]
     """Model name -> what its first render downloads, in words; empty if all is at hand."""
+    open_upscaling: Callable[[str, int], Upscaling]
+    """(method, factor) -> how pictures are made larger; loads nothing before the first one."""
 
     @classmethod
     def open(cls, settings: Settings) -> Studio:
@@ -117,12 +126,16 @@ class Studio:
             frames=FrameStore(settings.store_url),
             encodings=EncodingStore(settings.store_url),
             timings=Timings(settings.store_url),
+            upscaled=FrameStore(settings.store_url, folder=UPSCALED),
             describe_model=lambda name: registry.describe_model(name, source),
             load_engine=lambda name: registry.load_engine(name, source, options),
             read_prompt=lambda name, text: (
                 registry.read_prompt(name, source, text, settings.truncate).warnings
             ),
             download_notice=lambda name: registry.download_notice(name, source),
+            open_upscaling=lambda method, factor: open_upscaling(
+                method, factor, settings.models_dir / "upscaler"
+            ),
         )
 
     def output_path(self, walk: str, suffix: str) -> Path:
@@ -154,7 +167,7 @@ class Studio:
             spacing=walk.spacing,
             unconditional=walk.negative_prompt,
         )
-        _check_grid(name, walk, rendering.size)
+        _check_grid(name, walk, shown_size(walk, rendering.size))
         return WalkSpec(name, walk, rendering)
 
     def plan(self, spec: WalkSpec) -> Plan:
@@ -163,6 +176,7 @@ class Studio:
         keys = [recipe.key for recipe in recipes]
         stored = self.frames.contains(keys)
         missing = tuple(dict.fromkeys(key for key in keys if key not in stored))
+        to_upscale = self._to_upscale(spec, keys, stored)
         warnings = self.read_prompts(spec)
         if missing and (notice := self.download_notice(spec.rendering.model)):
             warnings = (*warnings, notice)
@@ -172,7 +186,10 @@ class Studio:
             frames=len(keys),
             cached=sum(key in stored for key in keys),
             to_render=len(missing),
-            estimate_s=self._estimate([r for r in recipes if r.key not in stored], len(missing)),
+            to_upscale=to_upscale,
+            estimate_s=self._estimate(
+                spec, [r for r in recipes if r.key not in stored], len(missing), to_upscale
+            ),
             missing=missing,
             warnings=warnings,
         )
@@ -196,15 +213,36 @@ class Studio:
             raise InvalidWalkError(problems)
         return tuple(dict.fromkeys(warnings))
 
-    def _estimate(self, missing: Sequence[FrameRecipe], frames: int) -> float | None:
-        """missing: the recipes to render; frames: how many of them differ."""
-        if not frames:
-            return 0.0
-        per_frame = self.timings.estimate(timing_profile(missing))
-        if per_frame is None:
-            return None
-        start_up = self.timings.estimate(start_up_profile(missing[0].rendering)) or 0.0
-        return round(start_up + frames * per_frame, 1)
+    def _to_upscale(self, spec: WalkSpec, keys: Sequence[str], stored: Collection[str]) -> int:
+        """Of how many different frames there is no larger picture yet, if the walk wants any."""
+        upscale = spec.walk.output.upscale
+        if upscale is None:
+            return 0
+        upscaling = self.open_upscaling(upscale.method, upscale.factor)
+        different = dict.fromkeys(keys)
+        digests = self.frames.digests(key for key in different if key in stored)
+        large = {upscaling.key_of(digest) for digest in digests.values()}
+        there = self.upscaled.contains(large)
+        return len(different) - sum(upscaling.key_of(each) in there for each in digests.values())
+
+    def _estimate(
+        self, spec: WalkSpec, missing: Sequence[FrameRecipe], frames: int, to_upscale: int
+    ) -> float | None:
+        """missing: the recipes to render; frames: how many of them differ. None: not known."""
+        seconds = 0.0
+        if frames:
+            per_frame = self.timings.estimate(timing_profile(missing))
+            if per_frame is None:
+                return None
+            start_up = self.timings.estimate(start_up_profile(missing[0].rendering)) or 0.0
+            seconds += start_up + frames * per_frame
+        if to_upscale and spec.walk.output.upscale is not None:
+            profile = upscale_profile(spec.walk.output.upscale, spec.rendering.size)
+            per_picture = self.timings.estimate(profile)
+            if per_picture is None:
+                return None
+            seconds += to_upscale * per_picture
+        return round(seconds, 1)
 
 
 def weights_source(settings: Settings) -> registry.WeightsSource:
@@ -234,6 +272,11 @@ def timing_profile(recipes: Sequence[FrameRecipe]) -> dict[str, Any]:
     }
 
 
+def upscale_profile(upscale: Upscale, size: Sequence[int]) -> dict[str, Any]:
+    """What the seconds of a picture depend on that is made larger; size: (height, width)."""
+    return {"upscale": upscale.method, "factor": upscale.factor, "size": list(size)}
+
+
 def start_up_profile(rendering: Rendering) -> dict[str, Any]:
     """What the seconds before the first frame depend on."""
     return {"model": rendering.model, "size": list(rendering.size), "start_up": True}
@@ -248,6 +291,13 @@ def _check_output(name: str, walk: Walk) -> None:
             raise InvalidWalkError(
                 [WalkProblem(name, "output.fps", f"{error.problem}. {error.cure}")]
             ) from None
+
+
+def shown_size(walk: Walk, size: tuple[int, int]) -> tuple[int, int]:
+    """(height, width) of the pictures in the finished files; size: of the frames."""
+    upscale = walk.output.upscale
+    factor = 1 if upscale is None else upscale.factor
+    return size[0] * factor, size[1] * factor
 
 
 def _check_grid(name: str, walk: Walk, size: tuple[int, int]) -> None:

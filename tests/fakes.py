@@ -12,12 +12,15 @@ import numpy as np
 from latent_assets.diffusion.protocol import EngineOptions, FloatArray, ImageArray, ModelInfo
 from latent_assets.diffusion.schedule import SamplingSchedule
 from latent_assets.diffusion.tensorflow_runtime import Device
-from latent_assets.settings import Settings
+from latent_assets.settings import PROJECT_ROOT, Settings
 from latent_assets.store import EncodingStore, FrameStore, Timings
+from latent_assets.store.frames import UPSCALED
 from latent_assets.studio import Studio
+from latent_assets.upscaling import open_upscaling
 from latent_assets.walks.noise import gaussian
 
 TOKENS, WIDTH = 4, 6
+UPSCALER = PROJECT_ROOT / "data" / "models" / "upscaler"
 SIZE = (32, 32)
 
 
@@ -147,9 +150,11 @@ def fake_studio(
         frames=FrameStore(settings.store_url),
         encodings=EncodingStore(settings.store_url),
         timings=Timings(settings.store_url),
+        upscaled=FrameStore(settings.store_url, folder=UPSCALED),
         describe_model=lambda name: fake_info(name, weights),
         load_engine=load_engine,
         read_prompt=lambda _name, _text: (),
         download_notice=lambda _name: "",
+        open_upscaling=lambda method, factor: open_upscaling(method, factor, UPSCALER),
         counts=counts,
     )

@@ -7,6 +7,7 @@ import typer
 from rich.markup import escape
 
 from latent_assets.cli.common import AsJson, emit, open_studio, out, size
+from latent_assets.enlarging import larger_keys
 from latent_assets.errors import LatentAssetsError, UsageError
 from latent_assets.rendering import encoding_key
 from latent_assets.store.retention import Policy, plan_removal, remove
@@ -32,7 +33,7 @@ def stats(as_json: AsJson = False) -> None:
         emit({"store": studio.settings.store_url, **found})
         return
     out.print(f"[bold]{escape(studio.settings.store_url)}[/]")
-    for name in ("frames", "encodings", "quarantine", "leftovers"):
+    for name in ("frames", "upscaled", "encodings", "quarantine", "leftovers"):
         out.print(f"  {name:<11}{found[name]:>8}  {size(found[f'{name}_bytes'])}")
 
 
@@ -116,7 +117,8 @@ def referenced_keys(studio: Studio) -> set[str]:
                 f"the walk {name} is wrong, so the frames it uses are not known: {error.problem}",
                 "Mend its file, or move it away, then collect again.",
             ) from None
-        keys.update(recipe.key for recipe in spec.recipes())
+        frames = {recipe.key for recipe in spec.recipes()}
+        keys |= frames | larger_keys(studio, spec.walk.output.upscale, frames)
         keys.update(encoding_key(spec.rendering, prompt) for prompt in spec.prompts)
     return keys
 

@@ -22,6 +22,7 @@ from latent_assets.orchestration.memory import Memory
 from latent_assets.orchestration.outputs import output_assets
 from latent_assets.orchestration.progress import Onlooker
 from latent_assets.orchestration.stopping import cancelled_if_asked
+from latent_assets.orchestration.upscaled import upscaled_frames_asset
 from latent_assets.studio import Studio
 from latent_assets.walks.library import WalkLibrary
 
@@ -44,7 +45,12 @@ def build_defs(
     partitions = dg.StaticPartitionsDefinition(names)
     assets = dg.map_asset_specs(
         lambda spec: spec.replace_attributes(automation_condition=when_changed(spec.key)),
-        [*spec_assets(partitions), frames_asset(partitions), *output_assets(partitions)],
+        [
+            *spec_assets(partitions),
+            frames_asset(partitions),
+            upscaled_frames_asset(partitions),
+            *output_assets(partitions),
+        ],
     )
     job = render_job(partitions)
     storage = studio.settings.dagster_home / "storage"

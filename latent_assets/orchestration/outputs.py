@@ -1,6 +1,6 @@
 """From frames to files: the animation, the grid, and the report on how smooth the walk is."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
 
@@ -12,7 +12,6 @@ from latent_assets.media import (
     FORMATS,
     SHEET_FRAMES,
     THUMBNAIL_FRAMES,
-    Frames,
     Provenance,
     contact_sheet,
     evenly,
@@ -30,7 +29,8 @@ from latent_assets.orchestration import show
 from latent_assets.orchestration.assets import CODE_VERSION, OWNERS
 from latent_assets.orchestration.failures import told
 from latent_assets.orchestration.memory import Memory
-from latent_assets.studio import Studio, WalkSpec
+from latent_assets.orchestration.shown import Shown
+from latent_assets.studio import Studio, WalkSpec, shown_size
 from latent_assets.walks.route import is_closed, prompt_places, route
 
 PUBLISH = "publish"
@@ -54,34 +54,35 @@ def _animation(common: dict) -> dg.AssetsDefinition:
     def animation(
         walk_spec: dict,
         frames: dict,
+        upscaled_frames: dict,
         studio: dg.ResourceParam[Studio],
         memory: dg.ResourceParam[Memory],
     ) -> dg.Output[dict]:
         spec = WalkSpec.from_json(walk_spec)
         if spec.walk.kind == "grid":
-            return _does_not_apply("a grid has no order in time; see the asset grid")
+            return show.does_not_apply("a grid has no order in time; see the asset grid")
         output = spec.walk.output
         order = play_order(
             spec.walk.frames, ping_pong=output.ping_pong, closed=is_closed(spec.walk)
         )
-        played = _pictures(studio, [frames["keys"][place] for place in order])
-        once = _pictures(studio, frames["keys"])
+        pictures = Shown.of(studio, frames, upscaled_frames)
+        played = pictures.at(order)
         paths = [studio.output_path(spec.name, FORMATS[name].suffix) for name in output.formats]
         with told():
             for name, path in zip(output.formats, paths, strict=True):
                 # The page has a button for there and back: it needs each frame once.
-                shown = once if name == "html" else played
+                shown = pictures.all if name == "html" else played
                 write = partial(write_animation, shown, path, format=name, fps=output.fps)
-                _publish(studio, memory, spec, frames, path, write)
+                _publish(studio, memory, spec, frames, pictures, path, write)
             preview = memory.recall(
                 "animations",
                 [frames["digests"], order, output.fps],
-                lambda: _thumbnail(studio, [frames["keys"][place] for place in order], output.fps),
+                lambda: _thumbnail(pictures, order, output.fps),
             )
         return _files(
             spec,
             paths,
-            frames,
+            pictures,
             {
                 "animation": show.picture(preview, spec.name),
                 "shown frames": len(order),
@@ -98,26 +99,27 @@ def _grid(common: dict) -> dg.AssetsDefinition:
     def grid(
         walk_spec: dict,
         frames: dict,
+        upscaled_frames: dict,
         studio: dg.ResourceParam[Studio],
         memory: dg.ResourceParam[Memory],
     ) -> dg.Output[dict]:
         spec = WalkSpec.from_json(walk_spec)
         if spec.walk.kind != "grid":
-            return _does_not_apply(f"a walk of the kind {spec.walk.kind} is no grid")
-        pictures, columns = _pictures(studio, frames["keys"]), spec.walk.grid_size
-        drawn = cache(lambda: picture_grid(pictures, columns))
+            return show.does_not_apply(f"a walk of the kind {spec.walk.kind} is no grid")
+        pictures, columns = Shown.of(studio, frames, upscaled_frames), spec.walk.grid_size
+        drawn = cache(lambda: picture_grid(pictures.all, columns))
         path = studio.output_path(spec.name, ".png")
         with told():
             write = _write_still(path, drawn)
-            _publish(studio, memory, spec, frames, path, write)
+            _publish(studio, memory, spec, frames, pictures, path, write)
             preview = memory.recall(
                 "grids",
                 [frames["digests"], columns],
                 lambda: thumbnail_jpeg(drawn(), longest_px=640),
             )
-        height, width = (side * columns for side in spec.rendering.size)
+        height, width = (side * columns for side in shown_size(spec.walk, spec.rendering.size))
         shown = {"grid": show.picture(preview, spec.name), "size (px)": f"{width} x {height}"}
-        return _files(spec, [path], frames, shown)
+        return _files(spec, [path], pictures, shown)
 
     return grid
 
@@ -131,27 +133,32 @@ def _report(common: dict) -> dg.AssetsDefinition:
     def report(
         walk_spec: dict,
         frames: dict,
+        upscaled_frames: dict,
         studio: dg.ResourceParam[Studio],
         memory: dg.ResourceParam[Memory],
     ) -> dg.Output[dict]:
         spec = WalkSpec.from_json(walk_spec)
-        sheet = cache(lambda: _sheet(studio, frames["keys"]))
+        pictures = Shown.of(studio, frames)  # its cells are smaller than most frames
+        larger = Shown.of(studio, frames, upscaled_frames)
+        sheet = cache(lambda: _sheet(pictures))
         path = studio.output_path(spec.name, "-sheet.png")
         with told():
             write = _write_still(path, sheet)
-            _publish(studio, memory, spec, frames, path, write)
+            _publish(studio, memory, spec, frames, pictures, path, write)
             preview = memory.recall(
                 "sheets",
                 frames["digests"],
                 lambda: thumbnail_jpeg(sheet(), longest_px=800),
             )
             figures = measured(studio, memory, frames, closed=is_closed(spec.walk))
+            if larger != pictures:
+                figures = {**figures, "upscaled": _motion(memory, larger, is_closed(spec.walk))}
             rms = figures["smoothness"]["rms"]
             paths = [path]
             if rms["adjacent"]:  # a sweep may be of one frame
                 paths.append(studio.output_path(spec.name, "-smoothness.svg"))
-                write = _write_smoothness(studio, spec, frames["keys"], rms["adjacent"], paths[1])
-                _publish(studio, memory, spec, frames, paths[1], write)
+                write = _write_smoothness(pictures, spec, rms["adjacent"], paths[1])
+                _publish(studio, memory, spec, frames, pictures, paths[1], write)
         shown = {
             "contact sheet": show.picture(preview, spec.name),
             "adjacent distance, mean": rms["mean"],
@@ -161,7 +168,7 @@ def _report(common: dict) -> dg.AssetsDefinition:
         }
         if rms["seam_ratio"] is not None:
             shown["seam ratio"] = rms["seam_ratio"]
-        return _files(spec, paths, frames, shown, extra={"measured": figures})
+        return _files(spec, paths, pictures, shown, extra={"measured": figures})
 
     return report
 
@@ -171,31 +178,33 @@ def measured(studio: Studio, memory: Memory, frames: dict, *, closed: bool) -> d
     return memory.recall(
         "figures",
         [frames["digests"], closed],
-        lambda: measure(_pictures(studio, frames["keys"]), closed=closed).as_dict(),
+        lambda: measure(Shown.of(studio, frames).all, closed=closed).as_dict(),
     )
 
 
-def _pictures(studio: Studio, keys: list[str]) -> Frames:
-    """Reads the frames anew at every use, a few at a time: a long walk need not fit in memory."""
+def _motion(memory: Memory, larger: Shown, closed: bool) -> dict:
+    """How smooth the walk is as its files show it: upscaling sharpens, and so may roughen it.
 
-    def read() -> Iterator[np.ndarray]:
-        return (frame.pixels for frame in studio.frames.read_many(keys))
+    By the RMS distance alone: structural similarity of so many pixels takes seconds a frame.
+    """
 
-    return read
+    def make() -> dict:
+        return measure(larger.all, closed=closed, distances=("rms",)).as_dict()["smoothness"]
+
+    return memory.recall("larger figures", [larger.digests, closed], make)
 
 
-def _sheet(studio: Studio, keys: list[str]) -> np.ndarray:
+def _sheet(pictures: Shown) -> np.ndarray:
     """The frames, of a long walk some, each with its number in the walk."""
-    places = evenly(len(keys), SHEET_FRAMES)
-    pictures = _pictures(studio, [keys[place] for place in places])
-    return contact_sheet(pictures, map(str, places))
+    places = evenly(len(pictures.keys), SHEET_FRAMES)
+    return contact_sheet(pictures.at(places), map(str, places))
 
 
-def _thumbnail(studio: Studio, played: list[str], fps: float) -> str:
+def _thumbnail(pictures: Shown, order: list[int], fps: float) -> str:
     """The film in small: of a long one some frames, in the same time."""
-    places = evenly(len(played), THUMBNAIL_FRAMES)
-    pictures = _pictures(studio, [played[place] for place in places])
-    return thumbnail_gif(pictures, fps=fps * len(places) / len(played))
+    places = evenly(len(order), THUMBNAIL_FRAMES)
+    chosen = pictures.at(order[place] for place in places)
+    return thumbnail_gif(chosen, fps=fps * len(places) / len(order))
 
 
 def _write_still(path: Path, picture: Callable[[], np.ndarray]) -> Callable[..., object]:
@@ -204,14 +213,14 @@ def _write_still(path: Path, picture: Callable[[], np.ndarray]) -> Callable[...,
 
 
 def _write_smoothness(
-    studio: Studio, spec: WalkSpec, keys: list[str], adjacent: list[float], path: Path
+    pictures: Shown, spec: WalkSpec, adjacent: list[float], path: Path
 ) -> Callable[..., object]:
     """A writer of the figure, which reads the ends of a loop only when it is called."""
 
     def write(*, provenance: dict | None) -> object:
         seam = None
         if is_closed(spec.walk):
-            last, first = (frame.pixels for frame in studio.frames.read_many([keys[-1], keys[0]]))
+            last, first = pictures.at([-1, 0])()
             seam = rms_distance(last, first)
         return write_smoothness(
             adjacent,
@@ -230,6 +239,7 @@ def _publish(
     memory: Memory,
     spec: WalkSpec,
     frames: dict,
+    pictures: Shown,
     path: Path,
     write: Callable[..., object],
 ) -> None:
@@ -241,7 +251,7 @@ def _publish(
         keep_earlier(path, output.keep_earlier)
         write(provenance=record)
 
-    memory.write_once(path, [record, frames["digests"], output.model_dump(mode="json")], make)
+    memory.write_once(path, [record, pictures.digests, output.model_dump(mode="json")], make)
 
 
 def _record(studio: Studio, spec: WalkSpec, frames: dict) -> dict | None:
@@ -258,14 +268,24 @@ def _record(studio: Studio, spec: WalkSpec, frames: dict) -> dict | None:
             "weights_digest": how.weights,
             "size": list(how.size),
             "precision": how.precision,
+            **_upscaler(studio, spec),
         },
         frame_keys=tuple(frames["keys"]),
         frame_digests=tuple(frames["digests"]),
     ).as_dict()
 
 
+def _upscaler(studio: Studio, spec: WalkSpec) -> dict[str, str]:
+    """The weights that made the pictures larger; filters have none."""
+    upscale = spec.walk.output.upscale
+    if upscale is None:
+        return {}
+    weights = studio.open_upscaling(upscale.method, upscale.factor).weights
+    return {"upscaler_weights": weights} if weights else {}
+
+
 def _files(
-    spec: WalkSpec, paths: list[Path], frames: dict, metadata: dict, extra: dict | None = None
+    spec: WalkSpec, paths: list[Path], pictures: Shown, metadata: dict, extra: dict | None = None
 ) -> dg.Output[dict]:
     sizes = {path.name: f"{path.stat().st_size / 1024:.0f} KiB" for path in paths}
     document = {"paths": [str(path) for path in paths], **(extra or {})}
@@ -277,15 +297,6 @@ def _files(
             "path": dg.MetadataValue.path(str(paths[0])),
         },
         data_version=dg.DataVersion(
-            digest_of([frames["digests"], spec.walk.output.model_dump(mode="json")])[:16]
+            digest_of([pictures.digests, spec.walk.output.model_dump(mode="json")])[:16]
         ),
-    )
-
-
-def _does_not_apply(why: str) -> dg.Output[dict]:
-    """Nothing to make here, and no failure: the walk is complete without it."""
-    return dg.Output(
-        {"paths": [], "does not apply": why},
-        metadata={"does not apply": why},
-        data_version=dg.DataVersion("does not apply"),
     )

@@ -23,6 +23,15 @@ def strip(store: FrameStore, keys: Sequence[str]) -> str:
     return thumbnail_jpeg(np.concatenate(frames, axis=1), longest_px=128 * len(frames))
 
 
+def does_not_apply(why: str) -> dg.Output[dict]:
+    """Nothing to make here, and no failure: the walk is complete without it."""
+    return dg.Output(
+        {"paths": [], "does not apply": why},
+        metadata={"does not apply": why},
+        data_version=dg.DataVersion("does not apply"),
+    )
+
+
 def bullet_list(items: Sequence[str]) -> dg.MarkdownMetadataValue:
     """Lines of text as a list."""
     return dg.MetadataValue.md("\n".join(f"- {item}" for item in items))

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from latent_assets.store.png import ImageArray
 
 FOLDER = "frames"
+UPSCALED = "upscaled"
+"""The folder of pictures that were made larger: they can be made again from the frames alone."""
 QUARANTINE = "quarantine"
 _HEAD_BYTES = 16 * 1024  # holds the receipt of nearly every frame; else the whole file is read
 _KEY_LENGTH = 64
@@ -35,20 +37,22 @@ class StoredFrame:
 class FrameStore:
     """Frames by their keys (64 hex digits, from `FrameRecipe.key`).
 
-    root: a folder, or any fsspec URL; options go to the fsspec file system. A frame once stored
-    is never changed: who comes second with the same key finds it there. Safe for any number of
-    threads and processes.
+    root: a folder, or any fsspec URL; options go to the fsspec file system. folder: of the root,
+    `FOLDER` or `UPSCALED`. A frame once stored is never changed: who comes second with the same
+    key finds it there. Safe for any number of threads and processes.
     """
 
-    def __init__(self, root: str | os.PathLike[str], **options: Any) -> None:
+    def __init__(
+        self, root: str | os.PathLike[str], *, folder: str = FOLDER, **options: Any
+    ) -> None:
         self.objects = open_objects(root, **options)
+        self.folder = folder
 
-    @staticmethod
-    def name(key: str) -> str:
+    def name(self, key: str) -> str:
         """Where the frame of this key lies, relative to the root. Raises ValueError."""
         if len(key) != _KEY_LENGTH or not set(key) <= set("0123456789abcdef"):
             raise ValueError(f"not a frame key (64 lower-case hex digits): {key[:80]!r}")
-        return f"{FOLDER}/{key[:2]}/{key}.png"
+        return f"{self.folder}/{key[:2]}/{key}.png"
 
     def contains(self, keys: Iterable[str]) -> set[str]:
         """Those of the keys whose frames are stored. Looks, does not read: see `check`."""
@@ -77,6 +81,18 @@ class FrameStore:
             return _receipt(png.decode_texts(head), key)
         except ValueError:
             return self.read(key).receipt
+
+    def digests(self, keys: Iterable[str]) -> dict[str, str]:
+        """The pixel digests that receipts give, by key; without those of frames that are wrong."""
+
+        def look(key: str) -> tuple[str, str | None]:
+            try:
+                return key, self.read_receipt(key).pixel_digest
+            except (FrameMissingError, FrameDamagedError):
+                return key, None
+
+        looked = in_order(look, dict.fromkeys(keys), self.objects.parallel)
+        return {key: digest for key, digest in looked if digest is not None}
 
     def write(self, key: str, pixels: ImageArray, receipt: Receipt) -> str:
         """Stores a frame, if there is none with this key. Returns the stored pixels' digest.
@@ -121,7 +137,7 @@ class FrameStore:
 
     def keys(self) -> Iterator[str]:
         """The keys of all frames, in no particular order."""
-        for entry in self.objects.entries(FOLDER):
+        for entry in self.objects.entries(self.folder):
             key = entry.name.rpartition("/")[2].removesuffix(".png")
             if len(key) == _KEY_LENGTH:
                 yield key

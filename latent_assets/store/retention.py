@@ -38,6 +38,8 @@ class Stats:
     """What a store holds."""
 
     frames: Content
+    upscaled: Content
+    """Pictures that were made larger."""
     encodings: Content
     quarantine: Content
     """Damaged objects that were set aside."""
@@ -50,7 +52,7 @@ class Stats:
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON types: `frames`, `frames_bytes` and so on."""
         data: dict[str, Any] = {}
-        for name in ("frames", "encodings", "quarantine", "leftovers"):
+        for name in ("frames", "upscaled", "encodings", "quarantine", "leftovers"):
             content: Content = getattr(self, name)
             data |= {name: content.count, f"{name}_bytes": content.bytes}
         return data | {"oldest": self.oldest, "newest": self.newest}
@@ -65,6 +67,7 @@ def stats(objects: Objects) -> Stats:
         times.append(entry.modified)
     return Stats(
         frames=content,
+        upscaled=_sum(objects.entries(frames.UPSCALED)),
         encodings=_sum(objects.entries(encodings.FOLDER)),
         quarantine=_sum(objects.entries(frames.QUARANTINE)),
         leftovers=_sum(iter(objects.leftovers(0))),
@@ -191,6 +194,7 @@ def remove(objects: Objects, plan: RemovalPlan) -> int:
 
 def _content(objects: Objects) -> Iterator[Entry]:
     yield from objects.entries(frames.FOLDER)
+    yield from objects.entries(frames.UPSCALED)
     yield from objects.entries(encodings.FOLDER)
 
 

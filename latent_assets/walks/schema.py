@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StringConstraints,
@@ -58,6 +59,36 @@ class Keyframe(_Part):
     """How the walk moves from this keyframe to the next."""
 
 
+_NETWORK_FACTORS = (2, 4)
+
+
+class Upscale(_Part):
+    """How the pictures are made larger before files are made of them."""
+
+    method: Literal["network", "lanczos", "nearest"] = "network"
+    """network: a small network that draws clean edges; lanczos: a filter; nearest: whole pixels."""
+    factor: Annotated[int, Field(ge=2, le=8)]
+    """How many times as wide and as high: 2 to 8, by the network 2 or 4."""
+
+    @model_validator(mode="after")
+    def _factor_of_the_network(self) -> Upscale:
+        if self.method == "network" and self.factor not in _NETWORK_FACTORS:
+            message = "must be 2 or 4 by the network; lanczos and nearest take 2 to 8"
+            raise FieldError(message, ("factor",), self.factor)
+        return self
+
+    @classmethod
+    def read(cls, written: object) -> object:
+        """A factor alone means the network: 2 -> {factor: 2}."""
+        if written is None or isinstance(written, dict | Upscale):
+            return written
+        if written not in _NETWORK_FACTORS or isinstance(written, bool | float):
+            raise ValueError(
+                "must be 2 or 4, or a method and a factor: {method: lanczos, factor: 3}"
+            )
+        return {"factor": written}
+
+
 class Output(_Part):
     """The files that are made of the frames."""
 
@@ -67,6 +98,10 @@ class Output(_Part):
     """Frames per second."""
     ping_pong: bool = False
     """There and back again, without repeating the first and the last frame."""
+    upscale: Annotated[
+        Upscale | None, BeforeValidator(Upscale.read, Upscale | Literal[2, 4] | None)
+    ] = None
+    """Make the pictures 2 or 4 times as large by a small network, or name a method and a factor."""
     keep_earlier: Annotated[int, Field(ge=0, le=1_000)] = 0
     """How many earlier versions of a file are kept when it is made anew."""
 

@@ -458,3 +458,27 @@ def test_a_finished_file_that_was_cut_is_made_again(studio, instance):
     assert run(studio, instance, "w").success
     assert gif.read_bytes() == whole
     assert studio.counts.frames == 0
+
+
+def test_larger_pictures_are_shown_by_the_files_and_made_once(studio, instance):
+    more = "output: {{formats: [apng], upscale: {{method: nearest, factor: 2}}, fps: {fps}}}"
+    write(studio, "w", more=more.format(fps=5))
+    first = run(studio, instance, "w")
+    assert first.success
+    with Image.open(studio.output_path("w", ".apng")) as image:
+        assert image.size == (64, 64)
+        assert image.n_frames == 9
+        shown = np.asarray(image.convert("RGB"))
+    key = first.asset_value("frames")["keys"][0]
+    assert np.array_equal(shown[::2, ::2], studio.frames.read(key).pixels)
+    figures = first.asset_value("report")["measured"]
+    assert figures["upscaled"]["rms"]["mean"] == pytest.approx(figures["smoothness"]["rms"]["mean"])
+
+    studio.counts.reset()
+    stored = sorted((studio.settings.data / "store" / "upscaled").rglob("*.png"))
+    written = [path.stat().st_mtime_ns for path in stored]
+    write(studio, "w", more=more.format(fps=8))
+    assert run(studio, instance, "w").success
+    assert studio.counts.frames == 0
+    assert [path.stat().st_mtime_ns for path in stored] == written
+    assert len(sorted((studio.settings.data / "store" / "upscaled").rglob("*.png"))) == 9

@@ -117,7 +117,7 @@ def fill(url):
     def put(numbers, data=b"x"):
         bucket, _, folder = url.removeprefix("s3://").partition("/")
         for key in map(key_of, numbers):
-            name = f"{folder}/{FrameStore.name(key)}"
+            name = f"{folder}/{FrameStore('memory://').name(key)}"
             backends["123456789012"]["aws"].put_object(bucket, name, data)
 
     return put

@@ -17,11 +17,12 @@ from latent_assets.rendering import engine_environment, render_again
 from latent_assets.store.atomic import write_bytes
 from latent_assets.store.failures import explaining
 from latent_assets.studio import Studio
+from latent_assets.upscaling import Enlarge, as_it_is
 from latent_assets.verification import Recipe, Verdict, VerificationReport, choose, verify
 from latent_assets.walks.loading import WALK_SUFFIXES
 from latent_assets.walks.recipes import FrameRecipe
 from latent_assets.walks.route import is_closed
-from latent_assets.walks.schema import WALK_ADAPTER
+from latent_assets.walks.schema import WALK_ADAPTER, Walk
 from latent_assets.walks.yaml_text import dump
 
 _KEY = re.compile(r"[0-9a-f]{64}")
@@ -51,11 +52,14 @@ def verify_frames(
     path = Path(target)
     digests: dict[str, str] = {}
     order: list[int] = []
+    enlarge: Enlarge = as_it_is
     if path.is_file() and path.suffix not in WALK_SUFFIXES:
         record = read_record(path)
         keys = list(record.frame_keys)
         digests = dict(zip(record.frame_keys, record.frame_digests, strict=True))
-        order = _order(record, path)
+        walk = _walk_of(record, path)
+        order = play_order(len(keys), ping_pong=walk.output.ping_pong, closed=is_closed(walk))
+        enlarge = _enlarging(studio, walk, record)
         model = str(record.model["name"])
         recipes: dict[str, Recipe] = {}
     else:
@@ -83,7 +87,7 @@ def verify_frames(
             alone=alone,
             on_frame=lambda _verdict: progress.advance(bar),
         )
-    altered = _altered(studio, path, order, keys, digests, report) if digests else None
+    altered = _altered(studio, path, order, keys, digests, report, enlarge) if digests else None
     ok = report.ok and not altered
     if as_json:
         emit({"target": target, **report.as_dict(), "ok": ok, "altered": altered})
@@ -118,6 +122,7 @@ def _altered(
     keys: Sequence[str],
     digests: Mapping[str, str],
     report: VerificationReport,
+    enlarge: Enlarge,
 ) -> list[int] | None:
     """Pictures, as played, that show something else than the frames; None if it cannot be told."""
     if file.suffix not in COMPARED:
@@ -128,13 +133,31 @@ def _altered(
         for place, key in enumerate(keys)
         if key in good and studio.frames.read_receipt(key).pixel_digest == digests[key]
     ]
-    return altered_frames(file, order, places, lambda place: studio.frames.read(keys[place]).pixels)
+    return altered_frames(
+        file, order, places, lambda place: enlarge(studio.frames.read(keys[place]).pixels)
+    )
 
 
-def _order(record: Provenance, file: Path) -> list[int]:
-    """The places in the walk in the order in which its film plays them. Raises MediaError."""
+def _enlarging(studio: Studio, walk: Walk, record: Provenance) -> Enlarge:
+    """What made the file's pictures of the frames. Raises MediaError if it is not here."""
+    upscale = walk.output.upscale
+    if upscale is None:
+        return as_it_is
+    upscaling = studio.open_upscaling(upscale.method, upscale.factor)
+    then = record.model.get("upscaler_weights", "")
+    if then != upscaling.weights:
+        raise MediaError(
+            f"its pictures were made larger with other weights ({str(then)[:16] or 'none'},"
+            f" here are {upscaling.weights[:16] or 'none'})",
+            "To compare them, put those back into models/upscaler/.",
+        )
+    return upscaling.enlarge
+
+
+def _walk_of(record: Provenance, file: Path) -> Walk:
+    """The walk that a record describes. Raises MediaError."""
     try:
-        walk = WALK_ADAPTER.validate_python(
+        return WALK_ADAPTER.validate_python(
             {key: value for key, value in record.walk.items() if key != "name"}
         )
     except ValueError:
@@ -142,8 +165,6 @@ def _order(record: Provenance, file: Path) -> list[int]:
             f"the record in {file} describes no walk of this version",
             "Another version or another program wrote it.",
         ) from None
-    count, ping_pong = len(record.frame_keys), walk.output.ping_pong
-    return play_order(count, ping_pong=ping_pong, closed=is_closed(walk))
 
 
 def _print(target: str, keys: Sequence[str], report: VerificationReport) -> None:

@@ -4,6 +4,6 @@ Knows neither walks nor stores nor Dagster: pictures in, larger pictures out, an
 determines them (`Upscaling.key_of`), so that a picture is made larger once.
 """
 
-from latent_assets.upscaling.upscaling import METHODS, Enlarge, Upscaling, open_upscaling
+from latent_assets.upscaling.upscaling import Enlarge, Upscaling, as_it_is, open_upscaling
 
-__all__ = ["METHODS", "Enlarge", "Upscaling", "open_upscaling"]
+__all__ = ["Enlarge", "Upscaling", "as_it_is", "open_upscaling"]

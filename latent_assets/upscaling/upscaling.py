@@ -17,7 +17,6 @@ ImageArray = npt.NDArray[np.uint8]
 Enlarge = Callable[[ImageArray], ImageArray]
 """(H, W, 3) uint8 -> (factor x H, factor x W, 3) uint8; equal pictures give equal bytes."""
 
-METHODS = ("network", "lanczos", "nearest")
 SCHEMA = 1
 """Raised when a method gives other pixels; every picture is then made larger anew."""
 
@@ -51,7 +50,7 @@ class Upscaling:
 
 
 def open_upscaling(method: str, factor: int, directory: Path) -> Upscaling:
-    """method: of `METHODS`; factor: 2 to 8, for the network 2 or 4.
+    """method: network, lanczos or nearest; factor: 2 to 8, for the network 2 or 4.
 
     directory: the network's. Nothing is loaded before a picture is made. Raises ModelError if the
     network is not there.
@@ -61,6 +60,11 @@ def open_upscaling(method: str, factor: int, directory: Path) -> Upscaling:
         return Upscaling(method, factor, upscaler.digest, _by_network(upscaler, factor))
     kernel = {"lanczos": Image.Resampling.LANCZOS, "nearest": Image.Resampling.NEAREST}[method]
     return Upscaling(method, factor, "", lambda picture: _by_filter(picture, factor, kernel))
+
+
+def as_it_is(picture: ImageArray) -> ImageArray:
+    """For walks that ask for no larger pictures."""
+    return picture
 
 
 def _by_network(upscaler: Upscaler, factor: int) -> Enlarge:

@@ -14,7 +14,7 @@ from fakes import FakeStudio, fake_studio
 from PIL import Image
 
 from latent_assets.cli.files import inspect, verify_frames, walk_text
-from latent_assets.errors import ModelError
+from latent_assets.errors import MediaError, ModelError
 from latent_assets.media import contact_sheet, inspect_file, write_animation
 from latent_assets.orchestration.build import build_defs
 from latent_assets.orchestration.progress import Onlooker
@@ -482,3 +482,44 @@ def test_larger_pictures_are_shown_by_the_files_and_made_once(studio, instance):
     assert studio.counts.frames == 0
     assert [path.stat().st_mtime_ns for path in stored] == written
     assert len(sorted((studio.settings.data / "store" / "upscaled").rglob("*.png"))) == 9
+
+
+def test_a_film_of_larger_pictures_is_verified_against_larger_pictures(
+    studio, instance, capsys, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(Studio, "open", lambda _settings: studio)
+    more = "output: {formats: [apng], upscale: {method: nearest, factor: 2}}"
+    write(studio, "w", "a, b", frames=4, more=more)
+    keys = run(studio, instance, "w").asset_value("frames")["keys"]
+    made = studio.output_path("w", ".apng")
+
+    def altered(film: Path) -> list[int]:
+        capsys.readouterr()
+        with pytest.raises(typer.Exit):
+            verify_frames(str(film), as_json=True)
+        return json.loads(capsys.readouterr().out)["altered"]
+
+    assert altered(made) == []
+    record = inspect_file(made).as_dict()
+    there = [frame.pixels.repeat(2, 0).repeat(2, 1) for frame in studio.frames.read_many(keys)]
+    painted = there[2].copy()
+    painted[5, 7] ^= 255
+    film = tmp_path / "film.apng"
+    write_animation(
+        lambda: [*there[:2], painted, there[3]], film, format="apng", fps=8, provenance=record
+    )
+    assert altered(film) == [2]
+
+
+def test_a_film_made_larger_by_other_weights_is_told_so(studio, instance, monkeypatch, tmp_path):
+    monkeypatch.setattr(Studio, "open", lambda _settings: studio)
+    more = "output: {formats: [apng], upscale: {method: nearest, factor: 2}}"
+    write(studio, "w", "a, b", frames=2, more=more)
+    assert run(studio, instance, "w").success
+    record = inspect_file(studio.output_path("w", ".apng")).as_dict()
+    record["model"]["upscaler_weights"] = "f" * 64
+    film = tmp_path / "film.apng"
+    pictures = [np.full((64, 64, 3), level, np.uint8) for level in (10, 20)]
+    write_animation(lambda: pictures, film, format="apng", fps=8, provenance=record)
+    with pytest.raises(MediaError, match="made larger with other weights"):
+        verify_frames(str(film))

@@ -161,6 +161,7 @@ def plan(
                 "frames": planned.frames,
                 "cached": planned.cached,
                 "to_render": planned.to_render,
+                "to_upscale": planned.to_upscale,
                 "estimate_s": planned.estimate_s,
                 "warnings": list(planned.warnings),
             }
@@ -170,6 +171,8 @@ def plan(
     out.print(f"[bold]{planned.walk}[/] with {planned.model}: {planned.frames} frames")
     out.print(f"  cached     {planned.cached}")
     out.print(f"  to render  {planned.to_render}")
+    if planned.to_upscale:
+        out.print(f"  to upscale {planned.to_upscale}")
     out.print(f"  estimate   {duration(planned.estimate_s)}")
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
+from statistics import median
 
 from latent_assets.errors import LatentAssetsError
+from latent_assets.rendering import ALONE, Manners
 from latent_assets.store import DamagedError, Receipt, environment, pixel_digest
 from latent_assets.store.receipts import utc_now
 from latent_assets.studio import Studio, upscale_profile
@@ -46,11 +49,13 @@ def upscale_frames(
     digests: Sequence[str],
     *,
     on_picture: OnPicture = lambda _done, _count: None,
+    manners: Manners = ALONE,
 ) -> LargerFrames:
     """Make those frames larger that are not yet, and store each as soon as it is done.
 
     keys, digests: of the frames, in order. A picture is made by itself, so that its bytes depend
-    on nothing but its frame. Raises MissingError or DamagedError for a frame that is not there.
+    on nothing but its frame; for `manners` it is a batch. Raises MissingError or DamagedError for
+    a frame that is not there.
     """
     upscaling = studio.open_upscaling(upscale.method, upscale.factor)
     frame_of = dict(zip(map(upscaling.key_of, digests), keys, strict=True))
@@ -58,24 +63,22 @@ def upscale_frames(
     for error in wrong.values():
         if isinstance(error, DamagedError):
             logger.warning("%s; the picture is made larger again", error.problem)
-    started = time.perf_counter()
-    first_done = started
-    for done, key in enumerate(wrong, start=1):
-        _upscale(studio, upscaling, key, frame_of[key])
-        if done == 1:
-            first_done = time.perf_counter()  # loading and compiling are in the first
-        on_picture(done, len(wrong))
-    ended = time.perf_counter()
-    if len(wrong) > 1:
+    seconds = []
+    with manners.turn() if wrong else nullcontext():
+        for done, key in enumerate(wrong, start=1):
+            with manners.batch():
+                seconds.append(_upscale(studio, upscaling, key, frame_of[key]))
+            on_picture(done, len(wrong))
+    if len(seconds) > 1:  # loading and compiling are in the first
         size = studio.upscaled.read_receipt(next(iter(wrong))).recipe["size"]
-        profile = upscale_profile(upscale, size)
-        studio.timings.record(profile, (ended - first_done) / (len(wrong) - 1))
+        studio.timings.record(upscale_profile(upscale, size), median(seconds[1:]))
     large = [upscaling.key_of(digest) for digest in digests]
     found = studio.upscaled.digests(large)
-    return LargerFrames(large, [found[key] for key in large], len(wrong), ended - started)
+    return LargerFrames(large, [found[key] for key in large], len(wrong), sum(seconds))
 
 
-def _upscale(studio: Studio, upscaling: Upscaling, key: str, frame_key: str) -> None:
+def _upscale(studio: Studio, upscaling: Upscaling, key: str, frame_key: str) -> float:
+    """Make and store one picture; returns the seconds that making it took."""
     frame = studio.frames.read(frame_key)
     recipe = upscaling.as_dict(frame.receipt.pixel_digest)
     if upscaling.key_of(frame.receipt.pixel_digest) != key:
@@ -85,6 +88,7 @@ def _upscale(studio: Studio, upscaling: Upscaling, key: str, frame_key: str) -> 
         )
     started = time.perf_counter()
     picture = upscaling.enlarge(frame.pixels)
+    seconds = time.perf_counter() - started
     receipt = Receipt(
         key=key,
         recipe={**recipe, "size": list(frame.pixels.shape[:2])},
@@ -92,8 +96,9 @@ def _upscale(studio: Studio, upscaling: Upscaling, key: str, frame_key: str) -> 
         environment=environment(),
         batch=(key,),
         position=0,
-        seconds=round(time.perf_counter() - started, 4),
+        seconds=round(seconds, 4),
         created=utc_now(),
         licence=frame.receipt.licence,
     )
     studio.upscaled.write(key, picture, receipt)
+    return seconds

@@ -10,6 +10,7 @@ from rich.progress import (
     Progress,
     ProgressColumn,
     Task,
+    TaskID,
     TextColumn,
     TimeRemainingColumn,
 )
@@ -31,7 +32,10 @@ class Bar:
         self._done: set[str] = set()
         self._rendered = 0
         self.total = self._places.total()
-        self._task = progress.add_task(spec.name, total=self.total, rendered=0, waiting="")
+        self._task = progress.add_task(
+            spec.name, total=self.total, unit="frames", rendered=0, waiting=""
+        )
+        self._larger: TaskID | None = None
 
     @property
     def done(self) -> int:
@@ -43,6 +47,14 @@ class Bar:
         self._rendered += len(keys) if rendered else 0
         self._done.update(keys)
         self._progress.update(self._task, completed=self.done, rendered=self._rendered)
+
+    def on_upscaled(self, done: int, count: int) -> None:
+        """So many of the pictures that were missing are larger now."""
+        if self._larger is None:
+            self._larger = self._progress.add_task(
+                "made larger", total=count, unit="pictures", rendered=0, waiting=""
+            )
+        self._progress.update(self._larger, completed=done, rendered=done)
 
     def on_waiting(self, why: str) -> None:
         """Say whom the render waits for; nothing if it goes on."""
@@ -75,7 +87,7 @@ def _progress(plan: Plan) -> Progress:
         TextColumn("[bold]{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("frames"),
+        TextColumn("{task.fields[unit]}"),
         _FramesPerSecond(),
         TimeRemainingColumn(),
         TextColumn("{task.fields[waiting]}", markup=False),

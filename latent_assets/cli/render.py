@@ -92,7 +92,7 @@ def _run(
     from latent_assets.orchestration.progress import Onlooker
     from latent_assets.orchestration.stopping import whole_run
 
-    onlooker = Onlooker(on_frames=bar.on_frames, on_waiting=bar.on_waiting)
+    onlooker = Onlooker(bar.on_frames, bar.on_upscaled, bar.on_waiting)
     defs = build_defs(studio, extra_walks=library.extra, onlooker=onlooker)
     overrides = {k: v for k, v in {"model": model, "frames": frames}.items() if v is not None}
     with open_instance(studio.settings) as instance, whole_run(instance) as run_id:

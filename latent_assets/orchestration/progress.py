@@ -14,5 +14,7 @@ class Onlooker:
 
     on_frames: Callable[[Sequence[str], bool], None] = _nobody
     """(keys of the frames that are done now, whether they were rendered just now)."""
+    on_upscaled: Callable[[int, int], None] = _nobody
+    """(pictures that were made larger, of how many)."""
     on_waiting: Callable[[str], None] = _nobody
     """(why the run waits); empty when it waits no longer."""

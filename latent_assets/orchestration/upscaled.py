@@ -4,13 +4,15 @@ import time
 
 import dagster as dg
 
-from latent_assets.enlarging import upscale_frames
+from latent_assets.enlarging import OnPicture, upscale_frames
 from latent_assets.media import root_digest
 from latent_assets.orchestration import show
 from latent_assets.orchestration.assets import CODE_VERSION, OWNERS
 from latent_assets.orchestration.failures import told
-from latent_assets.orchestration.frames import GPU_POOL, RENDER
+from latent_assets.orchestration.frames import RENDER
 from latent_assets.orchestration.memory import Memory
+from latent_assets.orchestration.pool import manners_of
+from latent_assets.orchestration.progress import Onlooker
 from latent_assets.studio import Studio, WalkSpec, shown_size
 
 SECONDS_BETWEEN_LINES = 2.0
@@ -25,7 +27,6 @@ def upscaled_frames_asset(partitions: dg.PartitionsDefinition) -> dg.AssetsDefin
         code_version=CODE_VERSION,
         group_name=RENDER,
         kinds={"tensorflow", "png"},
-        pool=GPU_POOL,
         description="The frames made larger, if the walk's `output.upscale` asks for it.",
     )
     def upscaled_frames(
@@ -33,6 +34,7 @@ def upscaled_frames_asset(partitions: dg.PartitionsDefinition) -> dg.AssetsDefin
         walk_spec: dict,
         frames: dict,
         studio: dg.ResourceParam[Studio],
+        onlooker: dg.ResourceParam[Onlooker],
         memory: dg.ResourceParam[Memory],
     ) -> dg.Output[dict]:
         spec = WalkSpec.from_json(walk_spec)
@@ -45,7 +47,8 @@ def upscaled_frames_asset(partitions: dg.PartitionsDefinition) -> dg.AssetsDefin
                 upscale,
                 frames["keys"],
                 frames["digests"],
-                on_picture=_told_now_and_then(context),
+                on_picture=_telling(context, onlooker),
+                manners=manners_of(context.op_execution_context, onlooker),
             )
             preview = memory.recall(
                 "strips", large.digests, lambda: show.strip(studio.upscaled, large.keys)
@@ -66,11 +69,13 @@ def upscaled_frames_asset(partitions: dg.PartitionsDefinition) -> dg.AssetsDefin
     return upscaled_frames
 
 
-def _told_now_and_then(context: dg.AssetExecutionContext):  # noqa: ANN202 - a callback
+def _telling(context: dg.AssetExecutionContext, onlooker: Onlooker) -> OnPicture:
+    """Tells the onlooker of each picture, and the run's page every few seconds."""
     last = time.monotonic()
 
     def on_picture(done: int, count: int) -> None:
         nonlocal last
+        onlooker.on_upscaled(done, count)
         if done == count or time.monotonic() - last >= SECONDS_BETWEEN_LINES:
             last = time.monotonic()
             context.log.info("%d of %d pictures made larger", done, count)

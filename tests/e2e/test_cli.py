@@ -225,8 +225,8 @@ def test_plan_says_what_is_to_be_rendered_without_touching_the_store(cli, data):
     answer = cli("plan", "bird", "--json")
     assert answer.code == 0
     assert answer.json == {
-        "walk": "bird", "model": "embedded", "frames": 3, "cached": 0, "to_render": 3, "to_upscale": 0,
-        "estimate_s": None, "warnings": [],
+        "walk": "bird", "model": "embedded", "frames": 3, "cached": 0, "to_render": 3,
+        "to_upscale": 0, "estimate_s": None, "warnings": [],
     }  # fmt: skip
     assert "to render  3" in cli("plan", "bird").out
     assert not (data / "store" / "frames").exists()

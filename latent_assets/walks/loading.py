@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,15 @@ from latent_assets.walks.problems import (
     shown,
 )
 from latent_assets.walks.schema import MAX_NAME_CHARACTERS, NAME_PATTERN, WALK_ADAPTER, Walk
+from latent_assets.walks.yaml_slips import (
+    ALIAS,
+    ANCHOR,
+    SECOND,
+    TAG,
+    cut_text,
+    explain,
+    split_lines,
+)
 from latent_assets.walks.yaml_text import WalkLoader
 
 MAX_FILE_BYTES = 256 * 1024
@@ -97,13 +106,12 @@ def _parse_yaml(text: str, file: str) -> tuple[Any, Lines, list[WalkProblem]]:
             message = "must be a list of `field: value` lines, beginning with `kind:`"
             raise InvalidWalkError([WalkProblem(file, "file", message)])
         lines: Lines = {}
-        problems = list(_note_lines(node, (), lines, file))[:MAX_PROBLEMS]
+        noted = _note_lines(node, (), lines, file, split_lines(text))
+        problems = list(noted)[:MAX_PROBLEMS]
         return WalkLoader("").construct_document(node), lines, problems
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = None if mark is None else mark.line + 1
-        what = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
-        problem = WalkProblem(file, "file", f"is not YAML: {printable(str(what))}", line)
+        what, line = explain(error, split_lines(text))
+        problem = WalkProblem(file, "file", printable(what), line)
     except ValueError as error:  # characters that do not exist
         what = printable(str(error))
         problem = WalkProblem(file, "file", f"holds a value that cannot be read: {what}")
@@ -112,14 +120,19 @@ def _parse_yaml(text: str, file: str) -> tuple[Any, Lines, list[WalkProblem]]:
 
 def _refuse_traps(text: str, file: str) -> None:
     """What no walk needs: aliases (they can grow without bound), tags, nesting, sheer number."""
-    depth = 0
+    depth = documents = 0
     for count, event in enumerate(yaml.parse(text, Loader=WalkLoader)):
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
+        documents += isinstance(event, yaml.DocumentStartEvent)
         if isinstance(event, yaml.AliasEvent):
-            message = "aliases (*name) are not allowed; write the value out"
+            message = ALIAS
+        elif getattr(event, "anchor", None) is not None:
+            message = ANCHOR
         elif getattr(event, "tag", None) is not None:
-            message = "tags (!name) are not allowed; write the plain value"
+            message = TAG
+        elif documents > 1:
+            message = SECOND
         elif depth > MAX_DEPTH:
             message = f"is nested more than {MAX_DEPTH} deep"
         elif count > MAX_EVENTS:
@@ -129,12 +142,20 @@ def _refuse_traps(text: str, file: str) -> None:
         raise InvalidWalkError([WalkProblem(file, "file", message, event.start_mark.line + 1)])
 
 
-def _note_lines(node: yaml.Node, path: FieldPath, lines: Lines, file: str) -> Iterator[WalkProblem]:
-    """Fill `lines`; take out, and report, what is no field name, or one for the second time."""
+def _note_lines(
+    node: yaml.Node, path: FieldPath, lines: Lines, file: str, text: Sequence[str]
+) -> Iterator[WalkProblem]:
+    """Fill `lines`; take out, and report, what is no field name, or one for the second time.
+
+    text: the file's lines, for what they hold beside the values.
+    """
     lines[path] = node.start_mark.line + 1
-    if isinstance(node, yaml.SequenceNode):
+    if isinstance(node, yaml.ScalarNode):
+        if (cut := cut_text(node, path, text)) is not None:
+            yield WalkProblem(file, dotted(path), cut, lines[path], shown(node.value))
+    elif isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):
-            yield from _note_lines(item, (*path, index), lines, file)
+            yield from _note_lines(item, (*path, index), lines, file, text)
     elif isinstance(node, yaml.MappingNode):
         kept: dict[str, tuple[yaml.Node, yaml.Node]] = {}
         for key, value in node.value:
@@ -148,6 +169,6 @@ def _note_lines(node: yaml.Node, path: FieldPath, lines: Lines, file: str) -> It
                 yield WalkProblem(file, dotted(here), "is written twice; keep one", line)
                 continue
             kept[key.value] = key, value
-            yield from _note_lines(value, here, lines, file)
+            yield from _note_lines(value, here, lines, file, text)
             lines[here] = line
         node.value = list(kept.values())

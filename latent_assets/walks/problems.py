@@ -62,7 +62,12 @@ def problems_of(
         seen.add((field, message))
         line = next((lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in lines), None)
         value = None
-        if path and path in lines and detail["type"] not in {"missing", "extra_forbidden"}:
+        if (
+            path
+            and path in lines
+            and detail["input"] is not None
+            and detail["type"] not in {"missing", "extra_forbidden"}
+        ):
             value = shown(detail["input"])
         yield WalkProblem(file, field, message, line, value)
     if len(found) > MAX_PROBLEMS:
@@ -93,6 +98,8 @@ def _message(  # noqa: PLR0911 - a table of cases
             return f"must be one of: {', '.join(KINDS)}"
         case "extra_forbidden":
             return _unknown_field(str(path[-1]) if path else "?", kind, nested=len(path) > 1)
+        case "string_type" if detail["input"] is None:
+            return "is empty; write the text behind it, in quotes"
         case "missing" if kind:
             return f"is required for the kind {kind}"
         case "literal_error":

@@ -240,6 +240,9 @@ class Interpolation(_Moving, _Guided):
 
     @model_validator(mode="after")
     def _one_source_of_keyframes(self) -> Interpolation:
+        written = self.model_fields_set & {"prompts", "keyframes"}
+        if self.prompts is self.keyframes is None and len(written) == 1:
+            raise FieldError("is empty; write a list, one item per line", tuple(written), None)
         if (self.prompts is None) == (self.keyframes is None):
             raise ValueError("give either `prompts` or `keyframes`, one of the two")
         if self.keyframes is not None:

@@ -356,6 +356,70 @@ def test_a_mistake_is_told_at_its_field_and_line_with_its_cure(text, field, line
 
 
 @pytest.mark.parametrize(
+    ("prompt", "message"),
+    [
+        ("a comic panel #3 of a cat", "is cut off: ` #` begins a comment; put the prompt in"),
+        ("[masterpiece] a cat", "[ begins a list"),
+        ("[masterpiece]", "must be text; put it in quotes"),
+        ("{red} cat", "{ begins a group"),
+        ("*star* a cat", "* begins an alias"),
+        ("*star", "begins with * in quotes"),
+        ("@artist, a cat", "YAML keeps @"),
+        ("`cat`", "YAML keeps `"),
+        ("& a cat", "& begins an anchor"),
+        ("&cat and dog", "begins with & in quotes"),
+        ("!wow a cat", "begins with ! in quotes"),
+        ("%cat", "% begins a directive"),
+        ("> a cat", "> begins a block"),
+        ("| a cat", "| begins a block"),
+        (", a cat", "a comma parts"),
+        ("] a cat", "] ends a list"),
+        ('"a cat" in a hat', "so it has to end at the next one"),
+        ("'tis a cat", "so it has to end at the next one"),
+        ("a cat: in a hat", "must be text; put it in quotes"),
+        ("1984", "must be text; put it in quotes"),
+        ("", "is empty; write the text behind it, in quotes"),
+        ("null", "is empty; write the text behind it, in quotes"),
+    ],
+)
+def test_a_prompt_that_yaml_reads_otherwise_is_told_with_its_line_and_the_quotes(prompt, message):
+    (problem,) = problems_of(f"kind: interpolation\nframes: 5\nprompts:\n- {prompt}\n- a dog\n")
+    assert problem.line == 4
+    assert message in problem.message
+    assert "in quotes" in problem.message
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "message"),
+    [
+        ("prompts: [a cat #3, a dog]\n", 3, "` #` begins a comment, and hides the rest"),
+        ("prompts: [a cat, #3 dog]\n", 3, "` #` begins a comment, and hides the rest"),
+        ("prompts: [a cat, @dog]\n", 3, "YAML keeps @ for itself"),
+        ("prompts:\n\t- a cat\n\t- a dog\n", 4, "indent with spaces"),
+        ("prompts:\n", 3, "is empty; write a list"),
+        ("prompts: [a, b]\n---\nkind: grid\n", 4, "a file of its own"),
+        ("prompts: [a, b]\nnegative_prompt: @x\n", 4, "put the prompt in quotes: YAML keeps @"),
+        ("prompts: [a, b]\nnegative_prompt: ugly #2\n", 4, "is cut off"),
+        ("prompts: [a, b]\nseed: @x\n", 4, "in quotes: YAML keeps @"),
+        ("prompts: [a, b]\r\rdescription: \u00e4\u65e5 #2\n", 5, "is cut off"),
+        ("keyframes:\n- prompt: a #cat\n- prompt: b\n", 4, "is cut off"),
+    ],
+)
+def test_a_slip_of_yaml_is_told_in_words_with_its_line(text, line, message):
+    (problem,) = problems_of("kind: interpolation\nframes: 5\n" + text)
+    assert problem.line == line
+    assert message in problem.message
+
+
+def test_a_comment_behind_a_prompt_is_none_of_it():
+    walk = parse_walk(
+        "kind: interpolation # a walk\nframes: 5 #5\nprompts:\n- a cat # the first\n- 'a #dog'\n",
+        "f",
+    )
+    assert walk.prompts == ["a cat", "a #dog"]
+
+
+@pytest.mark.parametrize(
     ("trap", "message"),
     [("many keys", "too many values"), ("control key", "plain words"), ("own tag", "tags")],
 )

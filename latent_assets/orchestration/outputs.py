@@ -163,6 +163,7 @@ def _report(common: dict) -> dg.AssetsDefinition:
             "contact sheet": show.picture(preview, spec.name),
             "adjacent distance, mean": rms["mean"],
             "largest step / median step": rms["max_over_median"],
+            **_named(figures),
             "captions": show.bullet_list([p.caption for p in route(spec.walk)][:40]),
             "figures": dg.MetadataValue.json(figures),
         }
@@ -176,10 +177,28 @@ def _report(common: dict) -> dg.AssetsDefinition:
 def measured(studio: Studio, memory: Memory, frames: dict, *, closed: bool) -> dict:
     """Smoothness and faults of the walk (`media.metrics.Measured` as JSON)."""
     return memory.recall(
-        "figures",
+        "figures-2",
         [frames["digests"], closed],
-        lambda: measure(Shown.of(studio, frames).all, closed=closed).as_dict(),
+        lambda: measure(
+            Shown.of(studio, frames).all, closed=closed, count=len(frames["keys"])
+        ).as_dict(),
     )
+
+
+def _named(figures: dict) -> dict:
+    """The figures that the web UI plots over a walk's materializations, by what they are."""
+    shown: dict = {"sharpness": figures["sharpness"]}
+    for name, each in figures["smoothness"].items():
+        words = {"rms": "rms", "ms_ssim": "MS-SSIM", "features": "early features"}[name]
+        shown |= {
+            f"CV ({words})": each["cv"],
+            f"1 - Gini ({words})": each["evenness"],
+            f"path length ({words})": each["length"],
+        }
+    shown["variance of steps (early features)"] = figures["smoothness"]["features"]["variance"]
+    if figures["istd"] is not None:
+        shown["ISTD (rms)"] = figures["istd"]["rms"]
+    return shown
 
 
 def _motion(memory: Memory, larger: Shown, closed: bool) -> dict:

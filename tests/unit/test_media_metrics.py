@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 from skimage.metrics import structural_similarity
 
 from latent_assets.errors import MediaError
-from latent_assets.media.metrics import measure, rms_distance, shows_nothing, ssim_distance
+from latent_assets.media.metrics import (
+    gini,
+    measure,
+    rms_distance,
+    sharpness,
+    shows_nothing,
+    smoothness,
+    ssim_distance,
+)
 from latent_assets.media.ssim import luma, ms_ssim, ssim
 
 
@@ -145,3 +153,43 @@ def test_no_frames_and_odd_frames_are_told():
         measure(list)
     with pytest.raises(MediaError, match="frame 1 is 3x5 px, frame 0 is 32x32 px"):
         measure(lambda: [flat(1), flat(1, (5, 3))])
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [([3, 3, 3], 0), ([0, 0, 0, 1], 3 / 4), ([1, 3], 1 / 4), ([], 0), ([0, 0], 0)],
+)
+def test_gini_is_that_of_the_textbook(values, expected):
+    assert gini(values) == pytest.approx(expected)
+    assert smoothness(values, 1).evenness == pytest.approx(1 - expected)
+
+
+def test_length_spread_and_variance_are_those_of_the_steps():
+    figures = smoothness([1, 2, 3, 6], 4)
+    assert figures.length == 12
+    assert figures.variance == pytest.approx(3.5)
+    assert figures.sd == pytest.approx(3.5**0.5)
+    assert figures.cv == pytest.approx(3.5**0.5 / 3)
+
+
+def test_istd_is_of_eleven_pictures_spread_over_the_walk():
+    # 21 frames: every second one counts; one step of twice the length among ten of them.
+    values = [5 * i for i in range(11)] + [5 * i + 10 for i in range(11, 21)]
+    found = measure(lambda: [flat(v) for v in values], distances=[], count=21).istd
+    steps = np.array([10] * 5 + [20] + [10] * 4) / 255
+    assert found.rms == pytest.approx(steps.std(), rel=1e-5)
+    assert found.l2 == pytest.approx(steps.std() * (32 * 32 * 3) ** 0.5, rel=1e-5)
+
+
+def test_istd_needs_eleven_pictures():
+    assert measure(lambda: [flat(v) for v in range(10)], distances=[], count=10).istd is None
+
+
+def test_a_fade_of_two_pictures_is_less_sharp_than_either():
+    a, b = picture(1), picture(2)
+    ghost = np.uint8((a.astype(int) + b) // 2)
+    assert sharpness(ghost) < 0.8 * min(sharpness(a), sharpness(b))
+    assert sharpness(flat(9)) == 0
+    assert sharpness(flat(9, (2, 2))) == 0
+    found = measure(lambda: [a, ghost, b], distances=[])
+    assert found.sharpness == pytest.approx(np.mean([sharpness(each) for each in (a, ghost, b)]))

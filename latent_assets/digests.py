@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 
+_CANONICAL = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+)
+
 
 def digest_of(document: object) -> str:
     """Hex sha256 of a JSON document in canonical form: sorted keys, no spaces, UTF-8.
 
     Raises ValueError for a number that is not finite, which JSON has no word for.
     """
-    canonical = json.dumps(
-        document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    )
-    return hashlib.sha256(canonical.encode()).hexdigest()
+    return hashlib.sha256(_CANONICAL.encode(document).encode()).hexdigest()

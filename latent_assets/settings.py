@@ -111,6 +111,11 @@ class Settings:
         return self.outputs or self.data / "outputs"
 
     @property
+    def cache_dir(self) -> Path:
+        """What was read and drawn once already; it may be deleted at any time."""
+        return self.data / "cache"
+
+    @property
     def dagster_home(self) -> Path:
         """DAGSTER_HOME: runs, events, schedules."""
         return self.data / "dagster"

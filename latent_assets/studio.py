@@ -61,7 +61,7 @@ class WalkSpec:
         return {
             "name": self.name,
             "walk": WALK_ADAPTER.dump_python(self.walk, mode="json"),
-            "rendering": asdict(self.rendering),
+            "rendering": {**asdict(self.rendering), "size": list(self.rendering.size)},
         }
 
     @classmethod

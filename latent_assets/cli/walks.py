@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
+from latent_assets.catalogue import Catalogue, Listed
 from latent_assets.cli.common import (
     AsJson,
     FramesOption,
@@ -22,7 +23,7 @@ from latent_assets.cli.common import (
     warn,
 )
 from latent_assets.cli.templates import TEMPLATES, walk_template
-from latent_assets.errors import InvalidWalkError, LatentAssetsError, UsageError, WalkProblem
+from latent_assets.errors import InvalidWalkError, UsageError, WalkProblem
 from latent_assets.store.atomic import write_bytes
 from latent_assets.store.failures import explaining
 from latent_assets.studio import Studio
@@ -88,8 +89,10 @@ def _problems(studio: Studio, file: Path) -> list[WalkProblem]:
 def list_walks(as_json: AsJson = False) -> None:
     """The project's walks, and how much of each is rendered."""
     studio = open_studio()
-    library = WalkLibrary(studio.settings.walks_dir)
-    rows = [_row(studio, library, name) for name in library.names()]
+    catalogue = Catalogue(studio)
+    library, walks = catalogue.library, catalogue.read()
+    stored = catalogue.stored(walks.values())
+    rows = [_row(walk, stored[name]) for name, walk in walks.items()]
     for problem in library.unused():
         err.print(f"[yellow]warning:[/] {escape(str(problem))}")
     if as_json:
@@ -105,19 +108,16 @@ def _no_walks(library: WalkLibrary) -> str:
     return f"No walks in {library.folder}. To begin: latent-assets new NAME"
 
 
-def _row(studio: Studio, library: WalkLibrary, name: str) -> dict[str, Any]:
-    try:
-        spec = studio.specify(name, library.load(name))
-        plan = studio.plan(spec)
-    except LatentAssetsError as error:
-        return {"walk": name, "error": str(error)}
+def _row(walk: Listed, cached: int) -> dict[str, Any]:
+    if walk.problem:
+        return {"walk": walk.name, "error": walk.problem}
     return {
-        "walk": name,
-        "kind": spec.walk.kind,
-        "model": plan.model,
-        "frames": plan.frames,
-        "cached": plan.cached,
-        "description": spec.walk.description,
+        "walk": walk.name,
+        "kind": walk.walk["kind"],
+        "model": walk.model,
+        "frames": len(walk.keys),
+        "cached": cached,
+        "description": walk.walk["description"],
     }
 
 

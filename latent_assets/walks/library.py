@@ -59,11 +59,11 @@ class WalkLibrary:
 
     def unused(self) -> list[WalkProblem]:
         """The files of the folder that are no walk, by what is wrong with their names."""
-        found = []
+        found, used = [], self.paths()
         for path in walk_files(self.folder):
             file = printable(str(path))
-            if self.paths().get(path.stem, path) != path:
-                other = self.paths()[path.stem].name
+            if used.get(path.stem, path) != path:
+                other = used[path.stem].name
                 found.append(WalkProblem(file, "file name", f"is the same walk as {other}"))
             try:
                 check_name(path.stem)

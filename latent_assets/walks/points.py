@@ -43,6 +43,16 @@ class Blend:
         return cls(tuple((merged[p], p) for p in sorted(merged) if merged[p]))
 
     @classmethod
+    def between(cls, a: str, b: str, t: Fraction) -> Blend:
+        """(1 - t) a + t b, as `of` gives it: most frames of most walks are such."""
+        if a == b or not t:
+            return cls.at(a)
+        if t == 1:
+            return cls.at(b)
+        terms = (1 - t, a), (t, b)
+        return cls(terms if a < b else terms[::-1])
+
+    @classmethod
     def at(cls, prompt: str) -> Blend:
         """The prompt itself."""
         return cls(((Fraction(1), prompt),))

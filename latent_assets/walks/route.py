@@ -130,18 +130,22 @@ def _interpolation(walk: Interpolation) -> Iterable[FramePoint]:
     anchors = walk.anchors
     places = _places(walk)
     seeds = [walk.seed if anchor.seed is None else anchor.seed for anchor in anchors]
-    for position in positions(walk.frames, closed=walk.closed):
-        a, b, local = locate(position, places, anchors)
+    seeded = len(set(seeds)) > 1 or seeds[0] != walk.seed
+    context_at = Arc.of if walk.method == "slerp" else Blend.between
+    scale, still = exact(walk.guidance_scale), Gaussian(walk.seed)
+    # Counted in a unit of which all places are multiples: integers are ten times as fast.
+    unit = lcm(_divisor(walk), *(place.denominator for place in places))
+    marks = [int(place * unit) for place in places]
+    for index in range(walk.frames):
+        a, b, local = locate(index * unit // _divisor(walk), marks, anchors)
         start, end = anchors[a].prompt, anchors[b].prompt
-        context: ContextPoint
-        if walk.method == "slerp":
-            context = Arc.of(start, end, local)
-        else:
-            context = Blend.of([1 - local, local], [start, end])
-        seeded = len(set(seeds)) > 1 or seeds[0] != walk.seed
-        noise = NoiseArc.of(seeds[a], seeds[b], local) if seeded else _noise(walk, position)
+        noise: NoisePoint = still
+        if seeded:
+            noise = NoiseArc.of(seeds[a], seeds[b], local)
+        elif walk.noise != "fixed":
+            noise = _noise(walk, Fraction(index, _divisor(walk)))
         caption = start if not local else f"{start} → {end}, {float(local):.0%}"
-        yield FramePoint(context, noise, exact(walk.guidance_scale), caption)
+        yield FramePoint(context_at(start, end, local), noise, scale, caption)
 
 
 def _grid(walk: Grid) -> Iterable[FramePoint]:

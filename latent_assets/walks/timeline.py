@@ -70,14 +70,19 @@ def keyframe_places(keyframes: Sequence[Keyframe], *, closed: bool) -> list[Frac
     return places
 
 
-def locate(position: Fraction, places: Sequence[Fraction], keyframes: Sequence[Keyframe]) -> Place:
-    """The segment that `position` lies on. A keyframe belongs to one segment only."""
+def locate(
+    position: int | Fraction, places: Sequence[int | Fraction], keyframes: Sequence[Keyframe]
+) -> Place:
+    """The segment that `position` lies on. A keyframe belongs to one segment only.
+
+    position, places: exact, in one unit, whichever.
+    """
     segment = bisect_right(places, position) - 1
     if segment == len(places) - 1:
         last = segment % len(keyframes)
         return Place(last, last, Fraction(0))
     start, end = places[segment], places[segment + 1]
-    local = ease(keyframes[segment].ease, (position - start) / (end - start))
+    local = ease(keyframes[segment].ease, Fraction(position - start, end - start))
     if local == 0:
         return Place(segment, segment, local)
     return Place(segment, (segment + 1) % len(keyframes), local)

@@ -193,3 +193,8 @@ def test_a_prompt_that_says_nothing_stays_where_it_is():
     with np.errstate(all="raise"):
         assert not Orbit("", 1, Fraction(1), Fraction(1, 3)).evaluate(nothing).any()
         assert not Offset.of("", "random", 1, Fraction(1)).evaluate(nothing).any()
+
+
+@given(prompts, prompts, units)
+def test_a_blend_of_two_is_written_as_one_of_many_is(a, b, t):
+    assert Blend.between(a, b, t) == Blend.of([1 - t, t], [a, b])

@@ -62,9 +62,10 @@ def find_walk(studio: Studio, walk: str) -> tuple[str, WalkLibrary]:
 def specify(
     studio: Studio, walk: str, model: str | None = None, frames: int | None = None
 ) -> tuple[WalkSpec, WalkLibrary]:
-    """The walk, settled, and the library that holds it."""
+    """The walk, settled, and the library that holds it, as it was read here."""
     name, library = find_walk(studio, walk)
-    return studio.specify(name, library.load(name), model=model, frames=frames), library
+    read = library.load(name)
+    return studio.specify(name, read, model=model, frames=frames), library.knowing(name, read)
 
 
 def warn(warnings: tuple[str, ...]) -> None:

@@ -93,7 +93,7 @@ def _run(
     from latent_assets.orchestration.stopping import whole_run
 
     onlooker = Onlooker(bar.on_frames, bar.on_upscaled, bar.on_waiting)
-    defs = build_defs(studio, extra_walks=library.extra, onlooker=onlooker)
+    defs = build_defs(studio, library=library, onlooker=onlooker)
     overrides = {k: v for k, v in {"model": model, "frames": frames}.items() if v is not None}
     with open_instance(studio.settings) as instance, whole_run(instance) as run_id:
         result = defs.resolve_job_def("render_walk").execute_in_process(

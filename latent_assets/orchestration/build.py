@@ -1,7 +1,6 @@
 """The asset graph over a studio: everything that Dagster is to know, put together."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import dagster as dg
 
@@ -32,15 +31,18 @@ AUTOMATION = "render_changed_walks"
 def build_defs(
     studio: Studio,
     *,
-    extra_walks: tuple[Path, ...] = (),
+    library: WalkLibrary | None = None,
     onlooker: Onlooker = Onlooker(),  # noqa: B008 - it is frozen
 ) -> dg.Definitions:
     """The asset graph over a studio: the seam where tests and the command line come in.
 
+    library: the walks; default: the project's. The command line gives one that holds to its own
+    reading of the walk that it renders.
     Walk names are static partitions, read now: a new file needs "Reload definitions"
     (docs/decisions/0004-static-walk-partitions.md).
     """
-    library = WalkLibrary(studio.settings.walks_dir, extra_walks)
+    if library is None:
+        library = WalkLibrary(studio.settings.walks_dir)
     names = library.names()
     partitions = dg.StaticPartitionsDefinition(names)
     assets = dg.map_asset_specs(

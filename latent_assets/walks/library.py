@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from latent_assets.errors import InvalidWalkError, UsageError, WalkProblem
@@ -22,6 +22,12 @@ class WalkLibrary:
 
     folder: Path
     extra: tuple[Path, ...] = ()
+    known: Mapping[str, Walk] = field(default_factory=dict)
+    """Walks that were read already, by name: what has become of their files since is not asked."""
+
+    def knowing(self, name: str, walk: Walk) -> WalkLibrary:
+        """The library for all that follows from one reading of this walk's file."""
+        return replace(self, known={**self.known, name: walk})
 
     def paths(self) -> dict[str, Path]:
         """Walk name -> file. Files whose name cannot name a walk are left out."""
@@ -35,10 +41,12 @@ class WalkLibrary:
 
     def names(self) -> list[str]:
         """The walks' names, in order."""
-        return sorted(self.paths())
+        return sorted({*self.paths(), *self.known})
 
     def load(self, name: str) -> Walk:
         """Raises UsageError if there is no such walk, InvalidWalkError if its file is wrong."""
+        if name in self.known:
+            return self.known[name]
         path = self.paths().get(name)
         if path is None:
             known = ", ".join(self.names())
@@ -72,8 +80,10 @@ class WalkLibrary:
         return found
 
     def _read(self) -> dict[str, Walk | InvalidWalkError]:
-        read: dict[str, Walk | InvalidWalkError] = {}
+        read: dict[str, Walk | InvalidWalkError] = dict(self.known)
         for name, path in self.paths().items():
+            if name in read:
+                continue
             try:
                 read[name] = load_walk(path)
             except InvalidWalkError as error:

@@ -490,6 +490,27 @@ def test_inspect_of_a_folder_is_told(cli, tmp_path):
 # --- render, the graph run in this process on a numpy model -------------------------------------
 
 
+def test_a_walk_edited_while_it_is_rendered_is_rendered_as_it_was_read(
+    cli, fake, data, monkeypatch
+):
+    """One reading for the plan and the run, or their numbers would be of two walks."""
+    path = write(data, "bird", BIRD + "output: {formats: [gif]}\n")
+    planned = fake.plan
+
+    def plan_and_edit(spec):
+        plan = planned(spec)
+        path.write_text(BIRD.replace("frames: 3", "frames: 5"))
+        return plan
+
+    monkeypatch.setattr(type(fake), "plan", lambda _self, spec: plan_and_edit(spec))
+    answer = cli("render", "bird", "--json")
+    assert answer.code == 0, answer.err
+    assert (answer.json["frames"], answer.json["rendered"], answer.json["reused"]) == (3, 3, 0)
+    with Image.open(fake.output_path("bird", ".gif")) as film:
+        assert film.n_frames == 3
+    assert load_walk(path).frames == 5
+
+
 def test_render_to_files_and_back_to_a_walk_file(cli, fake, data, tmp_path):
     """The whole road, and what scripts rely on; once, since Dagster takes its seconds."""
     write(data, "bird", BIRD + "output: {formats: [gif]}\nchunk_size: 2\n")

@@ -10,11 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from latent_assets import places
 from latent_assets.diffusion.tensorflow_runtime import PRECISIONS
 from latent_assets.errors import UsageError
 
 PREFIX = "LATENT_ASSETS_"
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
+SHIPPED_MODELS = PROJECT_ROOT / "data" / "models"
 MODELS = ("embedded", "stable-diffusion-1", "stable-diffusion-2.1")
 
 
@@ -60,13 +62,16 @@ class Settings:
             return env.get(PREFIX + name, "").strip()
 
         def folder(name: str) -> Path | None:
-            return Path(get(name)).expanduser().absolute() if get(name) else None
+            text = env.get(PREFIX + name, "")
+            if text != text.strip() and not os.path.lexists(text):
+                text = text.strip()
+            return places.folder(text, PREFIX + name) if text else None
 
         default = cls()
         seed, jit = get("RANDOM_WEIGHTS"), get("JIT")
         return cls(
             data=folder("DATA") or default.data,
-            store=_store(get("STORE")),
+            store=get("STORE") and places.storage(get("STORE"), PREFIX + "STORE"),
             outputs=folder("OUTPUTS"),
             model=_choice("MODEL", get("MODEL") or default.model, MODELS),
             weights_dir=folder("WEIGHTS_DIR"),
@@ -121,15 +126,19 @@ class Settings:
         return self.data / "dagster"
 
     @property
+    def claims_dir(self) -> Path:
+        """Whose the names of walks from other folders are."""
+        return self.dagster_home / "storage" / "claims"
+
+    @property
     def models_dir(self) -> Path:
-        """The models: of this data folder, or else those that the project ships."""
-        own = self.data / "models"
-        return own if (own / "embedded").is_dir() else PROJECT_ROOT / "data" / "models"
+        """The models of this data folder; what is downloaded goes there."""
+        return self.data / "models"
 
-
-def _store(value: str) -> str:
-    """A URL as it is, a folder made absolute: it must not depend on where a process is started."""
-    return value if not value or "://" in value else str(Path(value).expanduser().absolute())
+    def model_dir(self, name: str) -> Path:
+        """A model's folder: in this data folder, or else among those that the project ships."""
+        own = self.models_dir / name
+        return own if own.is_dir() else SHIPPED_MODELS / name
 
 
 def _choice(name: str, value: str, allowed: tuple[str, ...]) -> str:

@@ -23,7 +23,7 @@ from latent_assets.errors import (
 )
 from latent_assets.media.animation import animated_format, checked_fps
 from latent_assets.media.stills import MAX_SIDE_PX
-from latent_assets.settings import Settings
+from latent_assets.settings import SHIPPED_MODELS, Settings
 from latent_assets.store import EncodingStore, FrameStore, Timings
 from latent_assets.store.frames import UPSCALED
 from latent_assets.upscaling import Upscaling, open_upscaling
@@ -249,6 +249,7 @@ def weights_source(settings: Settings) -> registry.WeightsSource:
     """Where the models of a deployment come from."""
     return registry.WeightsSource(
         models_dir=settings.models_dir,
+        shipped_dir=SHIPPED_MODELS,
         weights_dir=settings.weights_dir,
         random_seed=settings.random_weights,
     )

@@ -2,7 +2,7 @@
 
 Data folder: LATENT_ASSETS_DATA. If it holds a file `kill-at`, the run that has done so many frames
 as the file says is killed, and the file is gone: the run that comes after it lives. At `wait-at`
-a run waits to be killed from outside.
+a run waits to be killed from outside. While it holds a file `slow`, a batch takes a second.
 """
 
 import os
@@ -31,6 +31,8 @@ def _before_batch(done: int) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
     if _at("wait-at", done):
         time.sleep(600)
+    if (DATA / "slow").exists():
+        time.sleep(1)
 
 
 defs = build_defs(fake_studio(DATA, before_batch=_before_batch))

@@ -3,6 +3,8 @@
 Importing it loads neither Dagster nor TensorFlow: `--help` answers at once.
 """
 
+import codecs
+import io
 import os
 import sys
 
@@ -12,6 +14,8 @@ from latent_assets.errors import LatentAssetsError, StoppedError
 OF_SIGNALS = 128
 """A command that a signal ended exits with its number and this: 130 after Ctrl-C."""
 
+LIKENESSES = {"→": "->", "…": "..."}
+
 
 def main() -> None:
     """Run the command line.
@@ -20,12 +24,33 @@ def main() -> None:
     """
     # TensorFlow's build notes are no news to a person; its errors still come through.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    _speak_any_encoding()
     with interrupts.hearing(at_once=_end_at_once):
         try:
             interrupts.raise_keyboard_interrupt()
             sys.exit(_run())
         except KeyboardInterrupt:
             sys.exit(_tell(StoppedError("interrupted")))
+
+
+def _speak_any_encoding() -> None:
+    """A terminal or a file that has no → gets ->, and an escape for what has no likeness."""
+    codecs.register_error("likeness", _likeness)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors != "surrogateescape":
+            stream.reconfigure(errors="likeness")
+
+
+def _likeness(error: UnicodeError) -> tuple[str | bytes, int]:
+    """Of one character."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    start = error.start
+    if likeness := LIKENESSES.get(error.object[start]):
+        return likeness, start + 1
+    return codecs.backslashreplace_errors(
+        UnicodeEncodeError(error.encoding, error.object, start, start + 1, error.reason)
+    )
 
 
 def _run() -> int:

@@ -1,6 +1,7 @@
 """What the commands share: results on stdout, everything else on stderr."""
 
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -34,8 +35,9 @@ FramesOption = Annotated[
 
 
 def emit(document: Mapping[str, Any]) -> None:
-    """The result as one JSON object on stdout."""
-    print(json.dumps(document, indent=2, ensure_ascii=False))
+    """The result as one JSON object on stdout; in ASCII where that is no UTF-8."""
+    utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    print(json.dumps(document, indent=2, ensure_ascii=not utf8))
 
 
 def open_studio() -> Studio:
@@ -48,7 +50,7 @@ def find_walk(studio: Studio, walk: str) -> tuple[str, WalkLibrary]:
     folder = studio.settings.walks_dir
     path = Path(walk)
     if path.suffix in WALK_SUFFIXES or path.parent != Path():
-        return check_name(path.stem), WalkLibrary(folder, (path.absolute(),))
+        return _foreign(check_name(path.stem), WalkLibrary(folder, (path.absolute(),)))
     if path.suffix:
         there = path.is_file()
         file = printable(walk)
@@ -57,6 +59,18 @@ def find_walk(studio: Studio, walk: str) -> tuple[str, WalkLibrary]:
             "Give the name of a walk, which has no dot, or a walk file: NAME.yaml or NAME.yml.",
         )
     return check_name(walk), WalkLibrary(folder)
+
+
+def _foreign(name: str, library: WalkLibrary) -> tuple[str, WalkLibrary]:
+    """A file from elsewhere, or the project's own by its path. Raises UsageError."""
+    own = WalkLibrary(library.folder).paths().get(name)
+    (file,) = library.extra
+    if own is not None and file.exists() and not own.samefile(file):
+        raise UsageError(
+            f"{printable(str(file))} has the name of another walk, {printable(str(own))}",
+            "Give one of them another name: what they make would overwrite each other.",
+        )
+    return name, library
 
 
 def specify(

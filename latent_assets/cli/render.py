@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from latent_assets import interrupts
+from latent_assets import interrupts, places
 from latent_assets.cli.bar import Bar, bar_of
 from latent_assets.cli.common import (
     AsJson,
@@ -21,6 +21,7 @@ from latent_assets.cli.common import (
     warn,
 )
 from latent_assets.errors import LatentAssetsError
+from latent_assets.store import claims
 from latent_assets.studio import Studio, WalkSpec, with_metadata, with_outputs
 from latent_assets.walks.library import WalkLibrary
 
@@ -50,10 +51,12 @@ def render(
     started = time.perf_counter()
     studio = open_studio()
     if output is not None:
-        studio = with_outputs(studio, output.absolute())
+        studio = with_outputs(studio, places.folder(str(output), "--output"))
     if metadata is not None:
         studio = with_metadata(studio, metadata)
     spec, library = specify(studio, walk, model, frames)
+    for file in library.extra:
+        claims.claim(studio.settings.claims_dir, spec.name, file)
     plan = studio.plan(spec)
     warn(plan.warnings)
     with bar_of(spec, plan) as bar:

@@ -21,7 +21,7 @@ def vocabulary(
     as_json: AsJson = False,
 ) -> None:
     """The words that the embedded model knows, or what it makes of a prompt."""
-    known = Vocabulary.load(open_studio().settings.models_dir / "embedded")
+    known = Vocabulary.load(open_studio().settings.model_dir("embedded"))
     if words:
         text = " ".join(words)
         reading = known.read(text)

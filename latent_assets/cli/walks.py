@@ -24,6 +24,7 @@ from latent_assets.cli.common import (
 )
 from latent_assets.cli.templates import TEMPLATES, walk_template
 from latent_assets.errors import InvalidWalkError, UsageError, WalkProblem
+from latent_assets.store import claims
 from latent_assets.store.atomic import write_bytes
 from latent_assets.store.failures import explaining
 from latent_assets.studio import Studio
@@ -151,7 +152,9 @@ def plan(
 ) -> None:
     """What rendering a walk would take, without loading a model."""
     studio = open_studio()
-    spec, _ = specify(studio, walk, model, frames)
+    spec, library = specify(studio, walk, model, frames)
+    for file in library.extra:
+        claims.check(studio.settings.claims_dir, spec.name, file)
     planned = studio.plan(spec)
     if as_json:
         emit(

@@ -36,11 +36,19 @@ class WeightsSource:
     """Where models come from; built from the settings by the caller."""
 
     models_dir: Path
-    """Holds embedded/ and what is downloaded."""
+    """Holds what is downloaded, and models of the user's own."""
     weights_dir: Path | None = None
     """Three h5 files put there by hand, for Stable Diffusion."""
     random_seed: int | None = None
     """Seeded random weights in place of downloaded ones (tests, benchmarks)."""
+    shipped_dir: Path | None = None
+    """Where else models are looked for: those that come with the project."""
+
+    @property
+    def embedded_dir(self) -> Path:
+        """The embedded model's folder."""
+        own = self.models_dir / EMBEDDED
+        return own if self.shipped_dir is None or own.is_dir() else self.shipped_dir / EMBEDDED
 
 
 _loaded: dict[tuple[str, WeightsSource, EngineOptions], Engine] = {}
@@ -50,7 +58,7 @@ _loaded: dict[tuple[str, WeightsSource, EngineOptions], Engine] = {}
 def describe_model(name: str, source: WeightsSource) -> ModelInfo:
     """What is known of a model without loading it. UsageError if there is none of that name."""
     if name == EMBEDDED:
-        return embedded.model_info(source.models_dir / EMBEDDED)
+        return embedded.model_info(source.embedded_dir)
     model = _stable_diffusion(name)
     if source.random_seed is not None:
         return model.info(model.random_digest(source.random_seed))
@@ -63,7 +71,7 @@ def read_prompt(name: str, source: WeightsSource, text: str, truncate: bool = Fa
     Raises ModelError if the model cannot take it: if it is too long, unless `truncate`.
     """
     if name == EMBEDDED:
-        reading = _vocabulary(source.models_dir / EMBEDDED).read(text)
+        reading = _vocabulary(source.embedded_dir).read(text)
         return Prompt(text, len(reading.used), reading.warnings())
     _stable_diffusion(name)
     ids = tokenizer.encode(text)
@@ -76,7 +84,8 @@ def files_to_download(name: str, source: WeightsSource) -> tuple[WeightsFile, ..
     """The weights that `load_engine` would download first; empty if all are at hand."""
     if name == EMBEDDED or source.random_seed is not None:
         return ()
-    return weights.files_to_download(_stable_diffusion(name), source.models_dir, source.weights_dir)
+    model, own = _stable_diffusion(name), source.models_dir
+    return weights.files_to_download(model, own, source.weights_dir, source.shipped_dir)
 
 
 def download_notice(name: str, source: WeightsSource) -> str:
@@ -123,13 +132,13 @@ def unload() -> None:
 
 def _load_models(name: str, source: WeightsSource, options: EngineOptions) -> LatentModels:
     if name == EMBEDDED:
-        return embedded_models.load(source.models_dir / EMBEDDED, options.precision)
+        return embedded_models.load(source.embedded_dir, options.precision)
     model = _stable_diffusion(name)
     if source.random_seed is not None:
         return keras_cv_models.load_random(
             model, source.random_seed, options.precision, options.truncate
         )
-    paths = weights.find_weights(model, source.models_dir, source.weights_dir)
+    paths = weights.find_weights(model, source.models_dir, source.weights_dir, source.shipped_dir)
     return keras_cv_models.load_from_files(model, paths, options.precision, options.truncate)
 
 

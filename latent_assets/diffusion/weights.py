@@ -1,7 +1,8 @@
 """Weights files of Stable Diffusion: where they are, what they are, how to get them.
 
 Looked for in this order: `weights_dir` (whatever files the user put there, fine-tuned ones too),
-`models_dir`/<model name>, KerasCV's own cache; else downloaded into `models_dir`/<model name>.
+`models_dir`/<model name>, the same of those that the project ships, KerasCV's own cache; else
+downloaded into `models_dir`/<model name>.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -53,7 +55,10 @@ def weights_digest(model: StableDiffusionModel, models_dir: Path, weights_dir: P
 
 
 def find_weights(
-    model: StableDiffusionModel, models_dir: Path, weights_dir: Path | None
+    model: StableDiffusionModel,
+    models_dir: Path,
+    weights_dir: Path | None,
+    shipped_dir: Path | None = None,
 ) -> tuple[Path, ...]:
     """Paths of the text encoder, the denoiser and the decoder; downloads what is missing.
 
@@ -61,16 +66,20 @@ def find_weights(
     """
     if weights_dir is not None:
         return _in_weights_dir(model, weights_dir)
-    return tuple(_find_published(file, models_dir / model.name, models_dir) for file in model.files)
+    places = _places(model, models_dir, shipped_dir)
+    return tuple(_find_published(file, places, models_dir) for file in model.files)
 
 
 def files_to_download(
-    model: StableDiffusionModel, models_dir: Path, weights_dir: Path | None
+    model: StableDiffusionModel,
+    models_dir: Path,
+    weights_dir: Path | None,
+    shipped_dir: Path | None = None,
 ) -> tuple[WeightsFile, ...]:
     """The files that `find_weights` would download first; nothing is read."""
     if weights_dir is not None:
         return ()
-    places = (models_dir / model.name, _keras_cache())
+    places = _places(model, models_dir, shipped_dir)
     return tuple(
         file for file in model.files if not any((place / file.name).is_file() for place in places)
     )
@@ -88,8 +97,17 @@ def _in_weights_dir(model: StableDiffusionModel, weights_dir: Path) -> tuple[Pat
     return paths
 
 
-def _find_published(file: WeightsFile, directory: Path, models_dir: Path) -> Path:
-    for path in (directory / file.name, _keras_cache() / file.name):
+def _places(
+    model: StableDiffusionModel, models_dir: Path, shipped_dir: Path | None
+) -> tuple[Path, ...]:
+    """The folders where published files may lie; the first is the one to download into."""
+    folders = [each / model.name for each in (models_dir, shipped_dir) if each is not None]
+    cache = _keras_cache()
+    return tuple(dict.fromkeys([*folders, cache] if cache else folders))
+
+
+def _find_published(file: WeightsFile, places: Sequence[Path], models_dir: Path) -> Path:
+    for path in (place / file.name for place in places):
         if path.is_file():
             found = file_digest(path, models_dir)
             if found != file.sha256:
@@ -99,7 +117,7 @@ def _find_published(file: WeightsFile, directory: Path, models_dir: Path) -> Pat
                     " three files in a folder and let LATENT_ASSETS_WEIGHTS_DIR name it.",
                 )
             return path
-    return _download(file, directory)
+    return _download(file, places[0])
 
 
 def _download(file: WeightsFile, directory: Path) -> Path:
@@ -123,9 +141,13 @@ def _download(file: WeightsFile, directory: Path) -> Path:
     return Path(path)
 
 
-def _keras_cache() -> Path:
+def _keras_cache() -> Path | None:
+    """None if nobody knows this user's home folder."""
     home = os.environ.get("KERAS_HOME")
-    return (Path(home) if home else Path.home() / ".keras") / "models"
+    try:
+        return (Path(home) if home else Path.home() / ".keras") / "models"
+    except RuntimeError:
+        return None
 
 
 def _read_digests(path: Path) -> dict[str, object]:

@@ -7,7 +7,6 @@ holds, ends those runs and frees their places.
 
 import contextlib
 import errno
-import fcntl
 import os
 import shutil
 import sqlite3
@@ -23,10 +22,14 @@ from latent_assets.errors import LatentAssetsError
 from latent_assets.settings import PROJECT_ROOT, Settings
 from latent_assets.store.atomic import is_temporary, replacing, temporary_name
 from latent_assets.store.failures import explain, explaining
+from latent_assets.store.locks import NoLocksError, lock
+from latent_assets.store.plain import plain_name
 
 TEMPLATE = PROJECT_ROOT / "data" / "dagster" / "dagster.yaml"
 ALIVE = "alive"
 """Folder of the locks, in DAGSTER_HOME."""
+DOOR = ".opening"
+"""A file whose lock is held while the databases are opened."""
 WATCH_S = 5.0
 _ATTEMPTS = 5
 _NO_ROOM_BYTES = 2**20
@@ -43,7 +46,7 @@ def prepare_home(settings: Settings) -> Path:
         if not config.exists():
             with replacing(config) as temporary:
                 shutil.copyfile(TEMPLATE, temporary)
-    os.environ["DAGSTER_HOME"] = str(home)
+    os.environ["DAGSTER_HOME"] = plain_name(home)
     return home
 
 
@@ -60,7 +63,7 @@ def show_life(home: Path, run_id: str) -> None:
     """Hold a lock for the run until this process ends, however it ends.
 
     Not until the run ends: its last word is written after that, and a disk that is full may keep
-    it from being written. Raises StoreError.
+    it from being written. Where there are no locks, there is no such sign. Raises StoreError.
     """
     path = home / ALIVE / run_id
     if path in _held:
@@ -70,7 +73,12 @@ def show_life(home: Path, run_id: str) -> None:
         # Under another name until it is locked: nobody ever sees the lock of a living run open.
         temporary = temporary_name(path)
         file = temporary.open("w")
-        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            lock(file)
+        except NoLocksError:
+            file.close()
+            temporary.unlink()
+            return
         temporary.replace(path)
     _held[path] = file
 
@@ -136,9 +144,8 @@ def _if_nobody_holds(path: Path) -> Iterator[bool]:
     """Whether there is such a lock that nobody holds; if so, it is held in the block."""
     with contextlib.ExitStack() as stack:
         try:
-            file = stack.enter_context(path.open())
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except (FileNotFoundError, BlockingIOError):
+            lock(stack.enter_context(path.open("r+")), wait=False)
+        except (FileNotFoundError, BlockingIOError, NoLocksError):
             yield False
         else:
             yield True
@@ -194,9 +201,7 @@ def _open(home: Path) -> dg.DagsterInstance:
 @contextlib.contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """Waits until no other process is in such a block with this folder."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(NoLocksError):
+            lock(stack.enter_context((folder / DOOR).open("a")))
         yield
-    finally:
-        os.close(descriptor)

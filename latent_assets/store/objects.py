@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from latent_assets.places import local_path
 from latent_assets.store import atomic
 from latent_assets.store.failures import explain
 
@@ -73,9 +74,9 @@ class Objects(Protocol):
 def open_objects(root: str | os.PathLike[str], **options: Any) -> Objects:
     """root: a path, a `file://` URL, or any fsspec URL; options go to the fsspec file system."""
     text = str(root)
-    if text.startswith("file://"):
-        return LocalObjects(Path(text.removeprefix("file://")))
-    if "://" in text or "::" in text:
+    if text.lower().startswith("file:/"):
+        return LocalObjects(local_path(text, "the store"))
+    if not text.startswith("/") and ("://" in text or "::" in text):
         return RemoteObjects(text, **options)
     return LocalObjects(Path(text).expanduser())
 

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 
 from latent_assets.settings import Settings
 from latent_assets.store.failures import explaining
+from latent_assets.store.plain import plain_name
 from latent_assets.ui.children import Family, Say
 from latent_assets.web import Address, serve
 
@@ -137,7 +138,7 @@ def _environment(settings: Settings) -> dict[str, str]:
     return {
         **os.environ,
         **settings.to_environment(),
-        "DAGSTER_HOME": str(settings.dagster_home),
+        "DAGSTER_HOME": plain_name(settings.dagster_home),
         "PYTHONSAFEPATH": "1",
         "PYTHONUNBUFFERED": "1",
     }

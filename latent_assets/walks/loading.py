@@ -68,11 +68,15 @@ def parse_walk(text: str, file: str) -> Walk:
 
 
 def walk_files(folder: Path) -> list[Path]:
-    """The walk files of a folder, by name."""
+    """The walk files of a folder, by name. What begins with a dot is another program's."""
     try:
         if not folder.is_dir():
             return []
-        return sorted(p for p in folder.iterdir() if p.suffix in WALK_SUFFIXES and p.is_file())
+        return sorted(
+            path
+            for path in folder.iterdir()
+            if path.suffix in WALK_SUFFIXES and not path.name.startswith(".") and path.is_file()
+        )
     except OSError as error:
         raise UsageError(f"cannot read {printable(str(folder))}: {error.strerror}") from None
 

@@ -125,6 +125,60 @@ def test_validate_tells_of_two_files_of_one_name(cli, data):
     assert "is the same walk as bird.y" in error["message"]
 
 
+def test_files_that_another_program_hides_are_no_walks(cli, data):
+    (data / "walks" / "good.yaml").write_text(BIRD)
+    (data / "walks" / "._good.yaml").write_bytes(b"\x00\x05\x16\x07")  # macOS, on a USB stick
+    assert cli("validate").out == "1 walk file is in order\n"
+    assert [row["walk"] for row in cli("list", "--json").json["walks"]] == ["good"]
+
+
+def test_a_foreign_file_of_the_name_of_a_walk_of_the_project_is_refused(cli, data, tmp_path):
+    """Both would be written to outputs/w/."""
+    foreign, own = tmp_path / "w.yaml", data / "walks" / "w.yaml"
+    foreign.write_text(BIRD)
+    own.write_text(BIRD)
+    for command in ("plan", "render"):
+        answer = cli(command, foreign)
+        assert answer.code == 2
+        assert f"{foreign} has the name of another walk, {own}" in answer.err
+    assert cli("plan", own).code == 0
+
+
+def test_two_foreign_files_of_one_name_are_refused(cli, fake, data, tmp_path):  # noqa: ARG001
+    shots = [tmp_path / shot / "walk.yaml" for shot in ("001", "002")]
+    for number, shot in enumerate(shots):
+        shot.parent.mkdir()
+        shot.write_text(BIRD + f"seed: {number}\n")
+    assert cli("render", shots[0]).code == 0
+    film = data / "outputs" / "walk" / "walk.gif"
+    before = film.read_bytes()
+    for command in ("plan", "render"):
+        answer = cli(command, shots[1])
+        assert answer.code == 2
+        assert f"{shots[1]} would overwrite what {shots[0]} gave" in answer.err
+        assert "walk-2.yaml" in answer.err
+    assert film.read_bytes() == before
+    assert cli("plan", shots[0]).code == 0
+    shots[0].rename(tmp_path / "moved.yaml")  # its name is free again
+    assert cli("plan", shots[1]).code == 0
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_a_terminal_without_arrows_gets_what_looks_like_one(data, encoding):
+    """A real process: the encoding is chosen when Python starts."""
+    environment = os.environ | {"PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
+
+    def run(*arguments):
+        command = [sys.executable, "-c", "from latent_assets.cli import main; main()", *arguments]
+        done = subprocess.run(command, env=environment, capture_output=True, check=False)
+        assert (done.returncode, done.stderr) == (0, b""), done.stderr
+        return done.stdout.decode(encoding)
+
+    (data / "walks" / "w.yaml").write_text(BIRD + "description: → 書\n", encoding="utf-8")
+    assert "  golden retriever -> dog" in run("vocabulary", "golden", "retriever")
+    assert json.loads(run("list", "--json"))["walks"][0]["description"] == "→ 書"
+
+
 def test_validate_of_a_fresh_folder_says_how_to_begin(cli):
     assert "To begin: latent-assets new NAME" in cli("validate").out
     assert "To begin: latent-assets new bird" in cli("plan", "bird").err

@@ -1,4 +1,4 @@
-"""After a run of the web UI was killed in mid-walk: its button, and the daemon's own retries.
+"""After a run of the web UI was killed or stopped in mid-walk: its buttons, and the retries.
 
 A real `dagster dev`, asked over HTTP as the pages ask it. See tests/graph/test_reexecution.py for
 what Dagster does there.
@@ -7,6 +7,7 @@ what Dagster does there.
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -34,12 +35,16 @@ pytestmark = [pytest.mark.slow, pytest.mark.web]
 TESTS = Path(fake_project.__file__).parent
 FRAMES = 12
 WALK = "kind: interpolation\nprompts: [{}]\nframes: 12\nchunk_size: 2\nbatch_size: 1\n"
-WALKS = {"job": "a, b", "assets": "c, d", "button": "e, f"}
+WALKS = {"job": "a, b", "assets": "c, d", "button": "e, f", "stopped": "g, h", "ended": "i, j"}
 ASSETS = [
     *("walk_spec", "text_encodings", "encoding_path", "noise_path", "frames"),
     *("animation", "grid", "report"),
 ]
-DONE = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE)
+DONE = (
+    dg.DagsterRunStatus.SUCCESS,
+    dg.DagsterRunStatus.FAILURE,
+    dg.DagsterRunStatus.CANCELED,
+)
 
 LAUNCH = """mutation($executionParams: ExecutionParams!) {
   launchPipelineExecution(executionParams: $executionParams) {
@@ -50,6 +55,12 @@ LAUNCH = """mutation($executionParams: ExecutionParams!) {
 REEXECUTE = """mutation($reexecutionParams: ReexecutionParams) {
   launchPipelineReexecution(reexecutionParams: $reexecutionParams) {
     __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message }
+  }
+}"""
+# That of "Terminate", without "Force termination immediately".
+TERMINATE = """mutation($runId: String!) {
+  terminateRun(runId: $runId) {
+    __typename ... on TerminateRunFailure { message } ... on PythonError { message }
   }
 }"""
 
@@ -97,6 +108,17 @@ class Web:
         params = {"parentRunId": run_id, "strategy": "FROM_FAILURE"}
         launched = self.ask(REEXECUTE, reexecutionParams=params)["launchPipelineReexecution"]
         return launched["run"]["runId"]
+
+    def terminate(self, run_id: str) -> None:
+        answer = self.ask(TERMINATE, runId=run_id)["terminateRun"]
+        assert answer["__typename"] == "TerminateRunSuccess", answer
+
+    def pid(self, run_id: str) -> int:
+        """Of the process that the run is."""
+        for entry in self.instance.all_logs(run_id):
+            if found := re.match(r"Executing steps in process \(pid: (\d+)\)", entry.user_message):
+                return int(found[1])
+        raise AssertionError(f"{run_id} has no process yet")
 
     def status_at_end(self, run_id: str) -> dg.DagsterRunStatus:
         def ended() -> dg.DagsterRunStatus | None:
@@ -247,6 +269,25 @@ def test_the_button_from_failure_never_ends_in_a_short_walk(web):
     whole = web.materialize_all("button")
     assert web.status_at_end(whole) is dg.DagsterRunStatus.SUCCESS
     assert_complete(web, "button")
+
+
+@pytest.mark.parametrize("way", ["terminate", "SIGTERM"])
+def test_a_run_that_is_stopped_stops_when_its_batch_is_stored_and_stays_so(web, way):
+    (web.data / "slow").touch()
+    walk = {"terminate": "stopped", "SIGTERM": "ended"}[way]
+    run_id = web.launch(walk, {"pipelineName": "render_walk"})
+    wait_for(lambda: stored(web, walk) >= 3 or None, "the third frame")
+    before = stored(web, walk)
+    if way == "terminate":
+        web.terminate(run_id)
+    else:
+        os.kill(web.pid(run_id), signal.SIGTERM)
+    assert web.status_at_end(run_id) is dg.DagsterRunStatus.CANCELED
+    assert before <= stored(web, walk) <= before + 2
+    (web.data / "slow").unlink()
+    again = web.launch(walk, {"pipelineName": "render_walk"})
+    assert web.status_at_end(again) is dg.DagsterRunStatus.SUCCESS
+    assert_complete(web, walk)
 
 
 def test_after_all_of_dagster_was_killed_a_render_goes_on_at_once(tmp_path):

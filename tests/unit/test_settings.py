@@ -7,6 +7,7 @@ import pytest
 from latent_assets.diffusion.registry import MODEL_NAMES
 from latent_assets.errors import UsageError
 from latent_assets.settings import MODELS, PREFIX, PROJECT_ROOT, Settings
+from latent_assets.store.objects import open_objects
 
 
 def read(**variables):
@@ -33,10 +34,69 @@ def test_everything_lies_in_the_data_folder_so_that_another_is_a_world_apart(tmp
     assert settings.dagster_home == tmp_path / "dagster"
 
 
-def test_models_are_those_of_the_data_folder_or_else_the_shipped_ones(tmp_path):
-    assert read(DATA=str(tmp_path)).models_dir == PROJECT_ROOT / "data" / "models"
-    (tmp_path / "models" / "embedded").mkdir(parents=True)
-    assert read(DATA=str(tmp_path)).models_dir == tmp_path / "models"
+def test_each_model_is_that_of_the_data_folder_or_else_the_shipped_one(tmp_path):
+    shipped = PROJECT_ROOT / "data" / "models"
+    settings = read(DATA=str(tmp_path))
+    assert settings.models_dir == tmp_path / "models"  # downloads go there
+    assert settings.model_dir("embedded") == shipped / "embedded"
+    (tmp_path / "models" / "stable-diffusion-1").mkdir(parents=True)
+    assert settings.model_dir("embedded") == shipped / "embedded"
+    (tmp_path / "models" / "embedded").mkdir()
+    assert settings.model_dir("embedded") == tmp_path / "models" / "embedded"
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("file:///tmp/my%20frames", "/tmp/my frames"),
+        ("file:/tmp/x", "/tmp/x"),
+        ("file://localhost/tmp/x", "/tmp/x"),
+        ("FILE://LOCALHOST/tmp/x", "/tmp/x"),
+        ("/tmp/100%25 a::b", "/tmp/100%25 a::b"),
+        ("s3://bucket/my%20frames", "s3://bucket/my%20frames"),
+        ("simplecache::s3://bucket/x", "simplecache::s3://bucket/x"),
+    ],
+)
+def test_an_address_is_what_it_says(written, meant):
+    assert read(STORE=written).store == meant
+    if meant.startswith("/"):
+        assert read(DATA=written).data == Path(meant)
+        assert open_objects(written).root == meant
+
+
+@pytest.mark.parametrize(
+    ("variable", "written", "told"),
+    [
+        ("STORE", "s3:/bucket/x", "s3://bucket"),
+        ("STORE", "file://server/x", "three slashes"),
+        ("STORE", "file:///x?y", "%3F"),
+        ("DATA", "s3://bucket/x", "folder on this machine"),
+        ("OUTPUTS", "https://example.org/x", "folder on this machine"),
+        ("DATA", "~no-such-user/x", "~no-such-user"),
+        ("STORE", "~no-such-user/x", "~no-such-user"),
+        ("WEIGHTS_DIR", "~no-such-user", "~no-such-user"),
+    ],
+)
+def test_what_names_no_place_is_refused_with_its_variable(variable, written, told):
+    with pytest.raises(UsageError, match=f"{PREFIX}{variable} is") as error:
+        read(**{variable: written})
+    assert told in str(error.value)
+
+
+def test_a_home_folder_that_nobody_knows_is_told(monkeypatch):
+    """A container's user has neither an entry in passwd nor HOME."""
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr("pwd.getpwuid", lambda _uid: {}["nobody"])
+    with pytest.raises(UsageError, match="HOME"):
+        read(DATA="~/walks")
+    assert read(DATA="/walks").data == Path("/walks")
+
+
+def test_blanks_at_the_ends_are_meant_only_where_such_a_folder_is(tmp_path):
+    blank = tmp_path / "walks "
+    assert read(DATA=f" {tmp_path} ").data == tmp_path
+    blank.mkdir()
+    assert read(DATA=str(blank)).data == blank
 
 
 def test_store_and_outputs_can_lie_elsewhere(tmp_path):

@@ -55,6 +55,31 @@ def test_files_in_the_models_directory_are_found(published, tmp_path):
     assert [path.name for path in paths] == ["encoder.h5", "denoiser.h5", "decoder.h5"]
 
 
+def test_files_that_were_downloaded_into_the_checkout_are_found_from_another_folder(
+    published, tmp_path, monkeypatch
+):
+    own, shipped = tmp_path / "own", tmp_path / "shipped"
+    put(shipped / "stable-diffusion-1", published)
+    assert weights.files_to_download(published, own, None, shipped) == ()
+    paths = weights.find_weights(published, own, None, shipped)
+    assert {path.parent for path in paths} == {shipped / "stable-diffusion-1"}
+    put(own / "stable-diffusion-1", published)
+    paths = weights.find_weights(published, own, None, shipped)
+    assert {path.parent for path in paths} == {own / "stable-diffusion-1"}
+
+    asked = []
+    monkeypatch.setattr(weights, "_download", lambda _file, folder: asked.append(folder) or folder)
+    weights.find_weights(published, tmp_path / "new", None, tmp_path / "empty")
+    assert set(asked) == {tmp_path / "new" / "stable-diffusion-1"}
+
+
+def test_without_a_home_folder_there_is_no_cache_to_look_in(published, tmp_path, monkeypatch):
+    monkeypatch.delenv("KERAS_HOME")
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr("pwd.getpwuid", lambda _uid: {}["nobody"])
+    assert weights.files_to_download(published, tmp_path, None) == published.files
+
+
 def test_files_that_kerascv_downloaded_before_are_found(published, tmp_path):
     put(tmp_path / "keras" / "models", published)
     paths = weights.find_weights(published, tmp_path / "models", None)

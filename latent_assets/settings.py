@@ -17,6 +17,8 @@ from latent_assets.errors import UsageError
 PREFIX = "LATENT_ASSETS_"
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 SHIPPED_MODELS = PROJECT_ROOT / "data" / "models"
+ALGORITHMS = ("es256", "es384", "es512", "ps256", "ps384", "ps512", "ed25519")
+"""Kinds of keys that C2PA takes."""
 MODELS = ("embedded", "stable-diffusion-1", "stable-diffusion-2.1")
 
 
@@ -43,7 +45,13 @@ class Settings:
     truncate: bool = False
     """Cut prompts that are too long for Stable Diffusion's 77 tokens, where they are refused."""
     metadata: bool = True
-    """Whether finished files carry the record of their origin."""
+    """Whether finished files carry the record of their origin, and the mark of a model's work."""
+    c2pa_certificate: Path | None = None
+    """A certificate with its chain, PEM: finished files are signed (C2PA). Needs `c2pa_key`."""
+    c2pa_key: Path | None = None
+    """The certificate's private key, PEM."""
+    c2pa_algorithm: str = "es256"
+    """The kind of the key: es256, es384, es512, ps256, ps384, ps512 or ed25519."""
     reference: bool = False
     """KerasCV's own order of operations: bit-identical to `generate_image`, and slower."""
 
@@ -69,6 +77,13 @@ class Settings:
 
         default = cls()
         seed, jit = get("RANDOM_WEIGHTS"), get("JIT")
+        certificate, key = folder("C2PA_CERTIFICATE"), folder("C2PA_KEY")
+        if (certificate is None) != (key is None):
+            absent = "C2PA_KEY" if key is None else "C2PA_CERTIFICATE"
+            raise UsageError(
+                f"{PREFIX}{absent} is not set, its counterpart is",
+                "Files are signed by a certificate and its key: set both, or neither.",
+            )
         return cls(
             data=folder("DATA") or default.data,
             store=get("STORE") and places.storage(get("STORE"), PREFIX + "STORE"),
@@ -80,6 +95,11 @@ class Settings:
             jit=_switch("JIT", jit) if jit else None,
             truncate=_switch("TRUNCATE", get("TRUNCATE") or "off"),
             metadata=_switch("METADATA", get("METADATA") or "on"),
+            c2pa_certificate=certificate,
+            c2pa_key=key,
+            c2pa_algorithm=_choice(
+                "C2PA_ALGORITHM", get("C2PA_ALGORITHM") or default.c2pa_algorithm, ALGORITHMS
+            ),
             reference=_switch("REFERENCE", get("REFERENCE") or "off"),
         )
 
@@ -88,14 +108,17 @@ class Settings:
         said = {
             "DATA": str(self.data.absolute()),
             "STORE": self.store,
-            "OUTPUTS": "" if self.outputs is None else str(self.outputs.absolute()),
+            "OUTPUTS": _absolute(self.outputs),
             "MODEL": self.model,
-            "WEIGHTS_DIR": "" if self.weights_dir is None else str(self.weights_dir.absolute()),
+            "WEIGHTS_DIR": _absolute(self.weights_dir),
             "RANDOM_WEIGHTS": "" if self.random_weights is None else str(self.random_weights),
             "PRECISION": self.precision,
             "JIT": "" if self.jit is None else _on_or_off(self.jit),
             "TRUNCATE": _on_or_off(self.truncate),
             "METADATA": _on_or_off(self.metadata),
+            "C2PA_CERTIFICATE": _absolute(self.c2pa_certificate),
+            "C2PA_KEY": _absolute(self.c2pa_key),
+            "C2PA_ALGORITHM": self.c2pa_algorithm,
             "REFERENCE": _on_or_off(self.reference),
         }
         return {PREFIX + name: value for name, value in said.items()}
@@ -139,6 +162,10 @@ class Settings:
         """A model's folder: in this data folder, or else among those that the project ships."""
         own = self.models_dir / name
         return own if own.is_dir() else SHIPPED_MODELS / name
+
+
+def _absolute(path: Path | None) -> str:
+    return "" if path is None else str(path.absolute())
 
 
 def _choice(name: str, value: str, allowed: tuple[str, ...]) -> str:

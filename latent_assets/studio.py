@@ -22,6 +22,7 @@ from latent_assets.errors import (
     WalkProblem,
 )
 from latent_assets.media.animation import animated_format, checked_fps
+from latent_assets.media.signing import Credentials
 from latent_assets.media.stills import MAX_SIDE_PX
 from latent_assets.settings import SHIPPED_MODELS, Settings
 from latent_assets.store import EncodingStore, FrameStore, Timings
@@ -134,9 +135,17 @@ class Studio:
             ),
             download_notice=lambda name: registry.download_notice(name, source),
             open_upscaling=lambda method, factor: open_upscaling(
-                method, factor, settings.models_dir / "upscaler"
+                method, factor, settings.model_dir("upscaler")
             ),
         )
+
+    @property
+    def credentials(self) -> Credentials | None:
+        """What finished files are signed with, if they are."""
+        settings = self.settings
+        if not settings.metadata or settings.c2pa_certificate is None or settings.c2pa_key is None:
+            return None
+        return Credentials(settings.c2pa_certificate, settings.c2pa_key, settings.c2pa_algorithm)
 
     def output_path(self, walk: str, suffix: str) -> Path:
         """Where a finished file of a walk lies, e.g. outputs/castle/castle.gif."""

@@ -25,6 +25,11 @@ from latent_assets.store import claims
 from latent_assets.studio import Studio, WalkSpec, with_metadata, with_outputs
 from latent_assets.walks.library import WalkLibrary
 
+UNMARKED = (
+    "without metadata the files do not say that a model made them; where you publish them, that"
+    " may be yours to say (docs/marks.md)"
+)
+
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -58,7 +63,7 @@ def render(
     for file in library.extra:
         claims.claim(studio.settings.claims_dir, spec.name, file)
     plan = studio.plan(spec)
-    warn(plan.warnings)
+    warn([*plan.warnings, *([] if studio.settings.metadata else [UNMARKED])])
     with bar_of(spec, plan) as bar:
         paths, rendered = _run(studio, library, spec, bar, model, frames)
     result = {

@@ -13,6 +13,7 @@ from latent_assets.media import apng, gif, player, video, webp
 from latent_assets.media import provenance as records
 from latent_assets.media.frames import Frames, exact_fps
 from latent_assets.media.output import written
+from latent_assets.media.signing import Seal
 
 Writer = Callable[..., int]
 
@@ -81,20 +82,25 @@ def write_animation(
     fps: float | Fraction,
     loop: bool = True,
     provenance: Mapping[str, Any] | None = None,
+    seal: Seal | None = None,
 ) -> int:
     """Writes the frames as one file and returns their number.
 
     frames: makes a new iterable of pictures (H, W, 3) uint8 at each call; one is in memory at a
     time where the format allows. fps: mean frames per second. loop: plays for ever, where the
     format has such a flag. provenance: the record to embed (`Provenance.as_dict()`), None to
-    leave it out. The file appears whole or not at all. Raises MediaError.
+    leave it and the mark out. seal: signs the file. It appears whole or not at all. Raises
+    MediaError.
     """
     chosen = animated_format(format)
     rate = checked_fps(chosen, fps)
     text = None if provenance is None else records.to_text(provenance)
     assert chosen.writer is not None
     with written(path) as temporary:
-        return chosen.writer(frames, temporary, fps=rate, loop=loop, text=text)
+        count = chosen.writer(frames, temporary, fps=rate, loop=loop, text=text)
+        if seal is not None:
+            seal(temporary, chosen.suffix)
+        return count
 
 
 def animated_format(name: str) -> Format:

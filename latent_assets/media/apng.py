@@ -17,6 +17,7 @@ from pathlib import Path
 from PIL import Image
 
 from latent_assets.errors import MediaError
+from latent_assets.media import xmp
 from latent_assets.media.frames import Frames, ImageArray, check_frames
 from latent_assets.media.provenance import PNG_KEYWORD
 from latent_assets.store.parallel import in_order
@@ -52,6 +53,7 @@ def write_apng(frames: Frames, path: Path, *, fps: Fraction, loop: bool, text: s
         if text is not None:
             # Behind the pictures: FFmpeg looks for the animation in the first two kilobytes alone.
             file.write(_chunk(b"tEXt", PNG_KEYWORD.encode() + b"\0" + text.encode("ascii")))
+            file.write(_chunk(b"iTXt", xmp.png_chunk_content()))
         file.write(_chunk(b"IEND", b""))
         file.seek(count_at)
         file.write(_control(number, loop=loop))

@@ -9,7 +9,9 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from latent_assets.media import provenance as records
+from latent_assets.media import xmp
 from latent_assets.media.output import written
+from latent_assets.media.signing import Seal
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,6 +36,7 @@ def write_smoothness(
     seam: float | None = None,
     keyframes: Sequence[Mark] = (),
     provenance: Mapping[str, Any] | None = None,
+    seal: Seal | None = None,  # noqa: ARG001 - a chart is not signed: no model made it
 ) -> Path:
     """An SVG of the distances between neighbours over the frame number. The same call, same bytes.
 
@@ -46,7 +49,17 @@ def write_smoothness(
     with written(path) as temporary, _our_style():
         figure = smoothness_figure(adjacent, title=title, seam=seam, keyframes=keyframes)
         figure.savefig(temporary, format="svg", metadata=about)
+        if text is not None:
+            _mark(temporary)
     return path
+
+
+def _mark(svg: Path) -> None:
+    """Say in its metadata that it was drawn from data: a chart is no picture by a model."""
+    end = "</metadata>"
+    text = svg.read_text(encoding="utf-8")
+    marked = text.replace(end, xmp.description(xmp.DRAWN_FROM_DATA) + end, 1)
+    svg.write_text(marked, encoding="utf-8")
 
 
 def smoothness_figure(

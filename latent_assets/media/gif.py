@@ -18,6 +18,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from latent_assets.media import xmp
 from latent_assets.media.frames import Frames, ImageArray, check_frames, delays
 from latent_assets.media.quantize import quantize
 from latent_assets.store.parallel import in_order
@@ -33,7 +34,7 @@ def write_gif(
 ) -> int:
     """Writes the file and returns the number of frames. Delays are whole hundredths of a second.
 
-    loop: whether it plays for ever; text: ASCII, as the file's comment.
+    loop: whether it plays for ever; text: ASCII, as the file's comment; without it no mark either.
     """
     with path.open("wb") as file:
         return write_gif_to(file, frames, fps=fps, loop=loop, text=text, dither=dither)
@@ -120,7 +121,7 @@ def _header(first: _Still, *, loop: bool, text: str | None) -> bytes:
     if loop:
         header += b"\x21\xff\x0bNETSCAPE2.0\x03\x01\0\0\0"  # 0 repetitions: for ever
     if text is not None:
-        header += b"\x21\xfe" + _blocks(text.encode("ascii"))
+        header += b"\x21\xfe" + _blocks(text.encode("ascii")) + xmp.gif_extension()
     return header
 
 

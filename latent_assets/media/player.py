@@ -14,6 +14,7 @@ from pathlib import Path
 from PIL import Image
 
 from latent_assets.media.frames import Frames, ImageArray, check_frames
+from latent_assets.media.xmp import MADE_BY_A_MODEL
 from latent_assets.store.parallel import in_order
 
 _THREADS = os.cpu_count() or 1
@@ -32,6 +33,7 @@ def write_player(frames: Frames, path: Path, *, fps: Fraction, loop: bool, text:
     page = page.replace("<!--title-->", html.escape(_title(text)))
     page = page.replace("/*settings*/{}", _in_script(json.dumps(settings)))
     page = page.replace("<!--provenance-->", _record(text))
+    page = page.replace("</head>", f"{_mark(text)}</head>", 1)
     before, after = page.split(_FRAMES_MARK)
     number = 0
     with path.open("w", encoding="utf-8") as file:
@@ -57,6 +59,12 @@ def _record(text: str | None) -> str:
     if text is None:
         return ""
     return f'<script type="application/json" id="provenance">{_in_script(text)}</script>'
+
+
+def _mark(text: str | None) -> str:
+    """A page has no place for XMP; this is at least readable by a machine."""
+    source = MADE_BY_A_MODEL.rpartition("/")[2]
+    return "" if text is None else f'<meta name="digitalSourceType" content="{source}">\n'
 
 
 def _title(text: str | None) -> str:

@@ -21,12 +21,12 @@ from PIL import Image, PngImagePlugin
 
 from latent_assets import __version__
 from latent_assets.errors import MediaError
+from latent_assets.media import xmp
 
 SCHEMA = "latent-assets.provenance/1"
 PNG_KEYWORD = "latent-assets:provenance"
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _DIGEST = re.compile("[0-9a-f]{64}")
-_XMP_TAG = "la:provenance"
 
 
 @dataclass(frozen=True)
@@ -94,24 +94,13 @@ def to_text(provenance: Mapping[str, Any]) -> str:
     return json.dumps(ordered, separators=(",", ":"), allow_nan=False)
 
 
-def to_xmp(text: str) -> bytes:
-    """The text in an XMP packet, as WebP and AVIF carry it."""
-    return (
-        '<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?>'
-        '<x:xmpmeta xmlns:x="adobe:ns:meta/">'
-        '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
-        '<rdf:Description rdf:about="" xmlns:la="urn:latent-assets:provenance:1">'
-        f"<{_XMP_TAG}>{html.escape(text, quote=False)}</{_XMP_TAG}>"
-        '</rdf:Description></rdf:RDF></x:xmpmeta><?xpacket end="r"?>'
-    ).encode()
-
-
 def png_info(text: str | None) -> PngImagePlugin.PngInfo | None:
-    """The text as a chunk for Pillow's PNG encoder."""
+    """The text, and the mark, as chunks for Pillow's PNG encoder."""
     if text is None:
         return None
     info = PngImagePlugin.PngInfo()
     info.add_text(PNG_KEYWORD, text)
+    info.add_itxt(xmp.PNG_KEYWORD, xmp.packet().decode())
     return info
 
 
@@ -170,13 +159,16 @@ def _from_image(path: Path) -> str | None:
         comment = image.info.get("comment")
         if isinstance(comment, bytes) and comment.startswith(b'{"schema":"latent-assets'):
             return comment.decode("ascii", errors="replace")
-        return _from_xmp(image.info.get("xmp"))
+        packet = image.info.get("xmp")
+    # Signing moves the packet in an AVIF, and the film's own pointer to it then points elsewhere.
+    found = _from_xmp(packet)
+    return found if found is not None else _from_xmp(xmp.scanned(path))
 
 
 def _from_xmp(packet: object) -> str | None:
     if not isinstance(packet, bytes):
         return None
-    found = re.search(f"<{_XMP_TAG}>(.*?)</{_XMP_TAG}>".encode(), packet, re.DOTALL)
+    found = re.search(f"<{xmp.RECORD_TAG}>(.*?)</{xmp.RECORD_TAG}>".encode(), packet, re.DOTALL)
     return html.unescape(found[1].decode("utf-8", errors="replace")) if found else None
 
 

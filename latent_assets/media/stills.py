@@ -18,6 +18,7 @@ from latent_assets.errors import MediaError
 from latent_assets.media import gif, provenance
 from latent_assets.media.frames import Frames, ImageArray, check_frames, evenly
 from latent_assets.media.output import written
+from latent_assets.media.signing import Seal
 
 _PAPER = (24, 26, 30)
 _INK = (222, 224, 228)
@@ -95,12 +96,21 @@ def _reduced(picture: ImageArray, longest_px: int) -> Image.Image:
 
 
 def write_png(
-    picture: ImageArray, path: Path, *, provenance: Mapping[str, Any] | None = None
+    picture: ImageArray,
+    path: Path,
+    *,
+    provenance: Mapping[str, Any] | None = None,
+    seal: Seal | None = None,
 ) -> Path:
-    """picture: (H, W, 3) uint8. Raises MediaError. See `media.provenance` for the record."""
+    """picture: (H, W, 3) uint8; seal: signs the file. Raises MediaError.
+
+    See `media.provenance` for the record.
+    """
     text = None if provenance is None else _to_text(provenance)
     with written(path) as temporary:
         Image.fromarray(picture).save(temporary, "PNG", pnginfo=_png_info(text), optimize=False)
+        if seal is not None:
+            seal(temporary, ".png")
     return path
 
 

@@ -15,8 +15,8 @@ import numpy as np
 from PIL import Image, features
 
 from latent_assets.errors import MediaError
+from latent_assets.media import xmp
 from latent_assets.media.frames import Frames, ImageArray, check_frames, delays
-from latent_assets.media.provenance import to_xmp
 
 _CRF = "16"
 # ITU-T H.273: the codes of BT.709's matrix and primaries, of sRGB's curve, of the full range.
@@ -65,6 +65,8 @@ def write_mp4(frames: Frames, path: Path, *, fps: Fraction, loop: bool, text: st
         if isinstance(error, OSError) and error.errno and error.filename:
             raise OSError(error.errno, error.strerror or str(error)) from error
         raise MediaError(f"the video encoder failed: {error}", "Use another format.") from error
+    if text is not None:
+        xmp.append_to_mp4(path)
     return number
 
 
@@ -106,7 +108,7 @@ def write_avif(frames: Frames, path: Path, *, fps: Fraction, loop: bool, text: s
         speed=6,
         range="limited",  # Chromium, and others, take a sequence for that, whatever it says
         duration=[next(spread) for _ in range(number)],
-        xmp=None if text is None else to_xmp(text),
+        xmp=None if text is None else xmp.packet(text),
     )
     return number
 

@@ -17,8 +17,8 @@ from pathlib import Path
 from PIL import Image
 
 from latent_assets.errors import MediaError
+from latent_assets.media import xmp
 from latent_assets.media.frames import Frames, ImageArray, check_frames, delays
-from latent_assets.media.provenance import to_xmp
 from latent_assets.store.parallel import in_order
 
 TICKS_PER_SECOND = 1000
@@ -32,19 +32,19 @@ _MOST_BYTES = 2**32 - 10
 def write_webp(frames: Frames, path: Path, *, fps: Fraction, loop: bool, text: str | None) -> int:
     """Writes the file and returns the number of frames. Lossy; delays are whole milliseconds."""
     number = 0
-    xmp = b"" if text is None else _chunk(b"XMP ", to_xmp(text))
+    mark = b"" if text is None else _chunk(b"XMP ", xmp.packet(text))
     with path.open("wb") as file:
         stills = in_order(_still, check_frames(frames), _THREADS)
         timed = zip(stills, delays(fps, TICKS_PER_SECOND))  # noqa: B905 - delays never end
         for number, (((width, height), data), delay) in enumerate(timed, start=1):
             size = _u24(width - 1) + _u24(height - 1)
             if number == 1:
-                flags = _ANIMATED | (_HAS_XMP if xmp else 0)
+                flags = _ANIMATED | (_HAS_XMP if mark else 0)
                 file.write(b"RIFF\0\0\0\0WEBP" + _chunk(b"VP8X", bytes([flags, 0, 0, 0]) + size))
                 file.write(_chunk(b"ANIM", struct.pack("<IH", 0, 0 if loop else 1)))
             place = _u24(0) + _u24(0) + size + _u24(delay) + bytes([_OVERWRITE])
             file.write(_chunk(b"ANMF", place + data))
-        file.write(xmp)
+        file.write(mark)
         length = file.tell() - 8
         if length > _MOST_BYTES:
             raise MediaError(f"{path.name} would exceed 4 GiB", "Use mp4 for a walk this long.")

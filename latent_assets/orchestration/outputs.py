@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import numpy as np
@@ -228,7 +229,7 @@ def _thumbnail(pictures: Shown, order: list[int], fps: float) -> str:
 
 def _write_still(path: Path, picture: Callable[[], np.ndarray]) -> Callable[..., object]:
     """A writer that draws the picture only when it is called."""
-    return lambda *, provenance: write_png(picture(), path, provenance=provenance)
+    return lambda **marks: write_png(picture(), path, **marks)
 
 
 def _write_smoothness(
@@ -236,7 +237,7 @@ def _write_smoothness(
 ) -> Callable[..., object]:
     """A writer of the figure, which reads the ends of a loop only when it is called."""
 
-    def write(*, provenance: dict | None) -> object:
+    def write(**marks: Any) -> object:
         seam = None
         if is_closed(spec.walk):
             last, first = pictures.at([-1, 0])()
@@ -247,7 +248,7 @@ def _write_smoothness(
             title=spec.name,
             seam=seam,
             keyframes=[(prompt, float(place)) for prompt, place in prompt_places(spec.walk)],
-            provenance=provenance,
+            **marks,
         )
 
     return write
@@ -264,13 +265,14 @@ def _publish(
 ) -> None:
     """Make the file, unless it stands as these frames and settings give it."""
     output = spec.walk.output
-    record = _record(studio, spec, frames)
+    record, signer = _record(studio, spec, frames), studio.credentials
 
     def make() -> None:
         keep_earlier(path, output.keep_earlier)
-        write(provenance=record)
+        write(provenance=record, seal=signer and signer.seal)
 
-    memory.write_once(path, [record, pictures.digests, output.model_dump(mode="json")], make)
+    source = [record, pictures.digests, output.model_dump(mode="json")]
+    memory.write_once(path, [*source, signer.identity] if signer else source, make)
 
 
 def _record(studio: Studio, spec: WalkSpec, frames: dict) -> dict | None:

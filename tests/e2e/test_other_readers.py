@@ -15,6 +15,7 @@ import pytest
 
 from latent_assets.media import FORMATS, Provenance, write_animation, write_png
 from latent_assets.media.figures import write_smoothness
+from latent_assets.media.xmp import DRAWN_FROM_DATA, MADE_BY_A_MODEL
 
 FPS = 12
 FILMS = ("gif", "webp", "mp4", "apng", "avif")
@@ -126,6 +127,30 @@ def test_exiftool_finds_the_record_in_stills_and_figures(tmp_path):
     (svg,) = json.loads(told("exiftool", "-json", tmp_path / "a.svg"))
     assert json.loads(png["Latent-assetsprovenance"]) == record
     assert json.loads(svg["WorkDescription"]) == record
+
+
+@pytest.mark.parametrize("name", FILMS)
+def test_exiftool_finds_the_mark_that_a_model_made_it(tmp_path, name):
+    (tags,) = json.loads(told("exiftool", "-json", "-G1", film(tmp_path, name, 13)))
+    assert tags["XMP-iptcExt:DigitalSourceType"] == MADE_BY_A_MODEL
+
+
+def test_exiftool_finds_the_mark_in_stills_and_that_figures_are_drawn_from_data(tmp_path):
+    record = Provenance(walk={}, model={}).as_dict()
+    write_png(patches((48, 64)), tmp_path / "a.png", provenance=record)
+    write_smoothness([1.0, 2.0], tmp_path / "a.svg", title="w", provenance=record)
+    (png,) = json.loads(told("exiftool", "-json", "-G1", tmp_path / "a.png"))
+    (svg,) = json.loads(told("exiftool", "-json", "-G1", tmp_path / "a.svg"))
+    assert png["XMP-iptcExt:DigitalSourceType"] == MADE_BY_A_MODEL
+    assert svg["XMP-iptcExt:DigitalSourceType"] == DRAWN_FROM_DATA
+
+
+@pytest.mark.parametrize("name", FILMS)
+def test_without_a_record_there_is_no_mark_either(tmp_path, name):
+    file = tmp_path / f"w{FORMATS[name].suffix}"
+    write_animation(lambda: [patches((48, 64))] * 3, file, format=name, fps=FPS)
+    (tags,) = json.loads(told("exiftool", "-json", "-G1", file))
+    assert not [tag for tag in tags if tag.startswith("XMP") or "omment" in tag]
 
 
 def test_gifsicle_and_webpinfo_find_no_fault(tmp_path):

@@ -105,6 +105,13 @@ def test_store_and_outputs_can_lie_elsewhere(tmp_path):
     assert settings.outputs_dir == Path.home() / "pictures"
 
 
+@pytest.mark.parametrize("given", ["C2PA_KEY", "C2PA_CERTIFICATE"])
+def test_a_certificate_without_its_key_is_refused(given):
+    (missing,) = {"C2PA_KEY", "C2PA_CERTIFICATE"} - {given}
+    with pytest.raises(UsageError, match=f"{missing} is not set"):
+        read(**{given: "a.pem"})
+
+
 def test_folders_become_absolute_since_the_web_server_runs_elsewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert read(DATA="here").data == tmp_path / "here"

@@ -12,6 +12,7 @@ from latent_assets.digests import digest_of
 from latent_assets.orchestration import show
 from latent_assets.orchestration.failures import told
 from latent_assets.orchestration.instance import bury_dead_runs
+from latent_assets.orchestration.observing import RENDERED, note_what_was_read, walk_version
 from latent_assets.orchestration.pool import manners_of
 from latent_assets.orchestration.progress import Onlooker
 from latent_assets.rendering import encode_prompts
@@ -60,6 +61,7 @@ def spec_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefinition
             context.log.warning("run %s was killed; its place is free again", run_id)
         with told():
             walk = library.load(name)
+            note_what_was_read(context, studio, name, walk)
             spec = studio.specify(name, walk, model=config.model, frames=config.frames)
             plan = studio.plan(spec)
         for warning in plan.warnings:
@@ -77,8 +79,12 @@ def spec_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefinition
         }
         if plan.warnings:
             metadata["warnings"] = show.bullet_list(plan.warnings)
+        as_the_file_says = config.model is None and config.frames is None
         return dg.Output(
-            document, metadata=metadata, data_version=dg.DataVersion(digest_of(document)[:16])
+            document,
+            metadata=metadata,
+            data_version=dg.DataVersion(digest_of(document)[:16]),
+            tags={RENDERED: walk_version(walk)} if as_the_file_says else {},
         )
 
     @dg.asset(

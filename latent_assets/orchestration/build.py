@@ -10,9 +10,8 @@ from latent_assets.orchestration.automation import (
     render_job,
     schedules,
     walk_file_asset,
-    watch_sensor,
-    when_changed,
 )
+from latent_assets.orchestration.changed_walks import changed_walks_sensor
 from latent_assets.orchestration.checks import frame_checks
 from latent_assets.orchestration.frames import frames_asset
 from latent_assets.orchestration.instance import show_life, watch
@@ -24,8 +23,6 @@ from latent_assets.orchestration.stopping import cancelled_if_asked
 from latent_assets.orchestration.upscaled import upscaled_frames_asset
 from latent_assets.studio import Studio
 from latent_assets.walks.library import WalkLibrary
-
-AUTOMATION = "render_changed_walks"
 
 
 def build_defs(
@@ -45,15 +42,12 @@ def build_defs(
         library = WalkLibrary(studio.settings.walks_dir)
     names = library.names()
     partitions = dg.StaticPartitionsDefinition(names)
-    assets = dg.map_asset_specs(
-        lambda spec: spec.replace_attributes(automation_condition=when_changed(spec.key)),
-        [
-            *spec_assets(partitions),
-            frames_asset(partitions),
-            upscaled_frames_asset(partitions),
-            *output_assets(partitions),
-        ],
-    )
+    assets = [
+        *spec_assets(partitions),
+        frames_asset(partitions),
+        upscaled_frames_asset(partitions),
+        *output_assets(partitions),
+    ]
     job = render_job(partitions)
     storage = studio.settings.dagster_home / "storage"
     return dg.Definitions(
@@ -61,14 +55,7 @@ def build_defs(
         asset_checks=frame_checks(partitions),
         jobs=[job],
         schedules=schedules(library.valid(), job),
-        sensors=[
-            watch_sensor(names),
-            dg.AutomationConditionSensorDefinition(
-                AUTOMATION,
-                target=dg.AssetSelection.all(),
-                run_tags=RETRY_WHOLE_RUNS,
-            ),
-        ],
+        sensors=[changed_walks_sensor(names, job)],
         resources={
             "studio": _living(studio),
             "library": library,

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import dagster as dg
 
 from latent_assets.errors import InvalidWalkError, LatentAssetsError
+from latent_assets.orchestration.show import bullet_list
 
 
 @contextmanager
@@ -21,9 +22,7 @@ def failure(error: LatentAssetsError) -> dg.Failure:
     """The error as Dagster shows it, in the run's log and in the web UI."""
     metadata: dict[str, dg.MetadataValue] = {}
     if isinstance(error, InvalidWalkError):
-        metadata["problems"] = dg.MetadataValue.md(
-            "\n".join(f"- {problem}" for problem in error.problems)
-        )
+        metadata["problems"] = bullet_list([str(problem) for problem in error.problems])
     elif error.cure:
         metadata["what to do"] = dg.MetadataValue.text(error.cure)
     return dg.Failure(description=str(error), metadata=metadata, allow_retries=False)

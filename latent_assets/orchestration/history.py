@@ -14,7 +14,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from latent_assets.orchestration.automation import WALK_FILE
+from latent_assets.orchestration.observing import WALK_FILE
 from latent_assets.store.failures import explain
 
 ENDED = [

@@ -1,5 +1,6 @@
 """What a person wants to see of an asset: pictures and figures as Dagster metadata."""
 
+import re
 from collections.abc import Sequence
 
 import dagster as dg
@@ -14,7 +15,7 @@ STRIP_FRAMES = 6
 
 def picture(data_url: str, title: str) -> dg.MarkdownMetadataValue:
     """A picture that the web UI shows behind "Show Markdown"."""
-    return dg.MetadataValue.md(f"![{title}]({data_url})")
+    return dg.MetadataValue.md(f"![{escaped(title)}]({data_url})")
 
 
 def strip(store: FrameStore, keys: Sequence[str]) -> str:
@@ -32,6 +33,15 @@ def does_not_apply(why: str) -> dg.Output[dict]:
     )
 
 
-def bullet_list(items: Sequence[str]) -> dg.MarkdownMetadataValue:
-    """Lines of text as a list."""
-    return dg.MetadataValue.md("\n".join(f"- {item}" for item in items))
+def bullet_list(items: Sequence[str], *, escape: bool = True) -> dg.MarkdownMetadataValue:
+    """Lines of text as a list. escape: False for lines that are Markdown."""
+    lines = map(escaped, items) if escape else items
+    return dg.MetadataValue.md("\n".join(f"- {line}" for line in lines))
+
+
+def escaped(text: str) -> str:
+    """The text as Markdown that shows it: no picture, link or element of a prompt is one.
+
+    Of one line. https://spec.commonmark.org/0.31.2/#backslash-escapes
+    """
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", " ".join(text.split()))

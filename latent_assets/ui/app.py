@@ -8,6 +8,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -18,7 +19,10 @@ from starlette.types import ASGIApp
 from latent_assets.settings import Settings
 from latent_assets.store.failures import explaining
 from latent_assets.store.plain import plain_name
-from latent_assets.ui.children import Family, Say
+from latent_assets.studio import Studio
+from latent_assets.ui.children import PATIENCE_S, Family, Say
+from latent_assets.ui.watching import Watch
+from latent_assets.walks.library import WalkLibrary
 from latent_assets.web import Address, serve
 
 DEFINITIONS = "latent_assets.definitions"
@@ -89,14 +93,12 @@ def _family(settings: Settings, say: Say) -> Iterator[Family]:
         opened = (home / LOG).open("wb")
     with opened as log:
         family = Family(_environment(settings), home, log, say)
-        watch = threading.Thread(target=family.watch, name="watch over the children", daemon=True)
-        watch.start()
-        try:
-            yield family
-        finally:
-            family.end()
-            watch.join()
-            family.wait()
+        with _running(family.watch):
+            try:
+                yield family
+            finally:
+                family.end()
+        family.wait()
 
 
 @contextlib.contextmanager
@@ -105,6 +107,8 @@ def _dagster(settings: Settings, family: Family, definitions: str) -> Iterator[S
 
     The code server starts before Dagster is imported here: both take seconds, on two cores at once.
     """
+    library = WalkLibrary(settings.walks_dir)
+    names = library.names()  # before the definitions load: what comes meanwhile is seen as new
     with tempfile.TemporaryDirectory(prefix="latent-assets-") as folder:
         code = Path(folder, "code")
         family.start(
@@ -120,14 +124,30 @@ def _dagster(settings: Settings, family: Family, definitions: str) -> Iterator[S
 
         with open_instance(settings) as instance:
             dagster_pages.wait_until_up(code, family)
-            with dagster_pages.pages(instance, code, LOCATION) as app:
+            with dagster_pages.pages(instance, code, LOCATION) as pages:
                 # Last: it takes the processor for seconds, and nobody looks at it yet.
                 workspace = dagster_pages.workspace_file(Path(folder), code, LOCATION)
                 family.start("Dagster's daemon", dagster_pages.daemon(workspace, instance))
-                yield app
-            family.end()
+                note = partial(dagster_pages.note_changes, instance, Studio.open(settings))
+                watch = Watch(library, pages.reload, note, family.over, names)
+                with _running(watch.run):
+                    try:
+                        yield pages.app
+                    finally:
+                        family.end()
             family.wait()
             bury_dead_runs(instance, settings.dagster_home)
+
+
+@contextlib.contextmanager
+def _running(work: Callable[[], None]) -> Iterator[None]:
+    """A thread beside the block, which is then waited for: for a moment, no longer."""
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join(PATIENCE_S)
 
 
 def _environment(settings: Settings) -> dict[str, str]:
@@ -155,13 +175,11 @@ def _words_while_waiting(say: Say, what: str) -> Iterator[None]:
             seconds += WORD_S
             say(f"  still loading, {seconds:.0f} s")
 
-    thread = threading.Thread(target=speak, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
+    with _running(speak):
+        try:
+            yield
+        finally:
+            over.set()
 
 
 def _interrupt(_number: int, _frame: object) -> NoReturn:

@@ -8,7 +8,8 @@ import contextlib
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import dagster as dg
@@ -21,7 +22,10 @@ from dagster_webserver.version import __version__
 from starlette.applications import Starlette
 
 from latent_assets.errors import LatentAssetsError
+from latent_assets.orchestration.observing import observations
+from latent_assets.studio import Studio
 from latent_assets.ui.children import Family
+from latent_assets.walks.schema import Walk
 
 POLL_MS = 2000
 """How often the pages ask for what is new."""
@@ -57,9 +61,17 @@ def wait_until_up(socket: Path, family: Family) -> None:
     raise LatentAssetsError("Dagster's code server does not start", f"See {family.log.name}.")
 
 
+@dataclass(frozen=True)
+class Pages:
+    """Dagster's web application, and what its button Reload does."""
+
+    app: Starlette
+    reload: Callable[[], None]
+
+
 @contextlib.contextmanager
-def pages(instance: dg.DagsterInstance, socket: Path, location: str) -> Iterator[Starlette]:
-    """Dagster's web application."""
+def pages(instance: dg.DagsterInstance, socket: Path, location: str) -> Iterator[Pages]:
+    """What is served of Dagster, in the block."""
     instance.optimize_for_webserver(_STATEMENT_MS, _RECYCLE_S, _OVERFLOW)
     target = GrpcServerTarget(
         host="localhost", port=None, socket=str(socket), location_name=location
@@ -67,4 +79,13 @@ def pages(instance: dg.DagsterInstance, socket: Path, location: str) -> Iterator
     with WorkspaceProcessContext(
         instance, version=__version__, workspace_load_target=target
     ) as context:
-        yield create_app_from_workspace_process_context(context, live_data_poll_rate=POLL_MS)
+        yield Pages(
+            create_app_from_workspace_process_context(context, live_data_poll_rate=POLL_MS),
+            lambda: context.reload_code_location(location),
+        )
+
+
+def note_changes(instance: dg.DagsterInstance, studio: Studio, walks: Mapping[str, Walk]) -> None:
+    """Note which walk files have changed, as the button Observe does."""
+    for each in observations(instance, studio, walks):
+        instance.report_runless_asset_event(each)

@@ -26,7 +26,7 @@ class LatentAssetsError(Exception):
 
 @dataclass(frozen=True)
 class WalkProblem:
-    """One thing that is wrong in a walk file."""
+    """One thing that is wrong in a walk file, or in a model file."""
 
     file: str
     field: str
@@ -44,14 +44,22 @@ class WalkProblem:
         return asdict(self)
 
 
-class InvalidWalkError(LatentAssetsError):
-    """A walk file that cannot be rendered, with every problem found in it."""
+class InvalidFileError(LatentAssetsError):
+    """A file that a user wrote, with every problem found in it."""
 
     exit_code = 2
 
     def __init__(self, problems: list[WalkProblem]) -> None:
         super().__init__("\n".join(str(problem) for problem in problems))
         self.problems = problems
+
+
+class InvalidWalkError(InvalidFileError):
+    """A walk file that cannot be rendered."""
+
+
+class InvalidModelError(InvalidFileError):
+    """A model file that describes no model."""
 
 
 class UsageError(LatentAssetsError):
@@ -68,6 +76,10 @@ class StoppedError(LatentAssetsError):
 
 class ModelError(LatentAssetsError):
     """A model that cannot be loaded, or a request that it cannot serve."""
+
+
+class PredictionUnknownError(ModelError):
+    """Files that do not say what the denoiser was trained to predict."""
 
 
 class StoreError(LatentAssetsError):

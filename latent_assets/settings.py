@@ -13,13 +13,15 @@ from pathlib import Path
 from latent_assets import places
 from latent_assets.diffusion.tensorflow_runtime import PRECISIONS
 from latent_assets.errors import UsageError
+from latent_assets.models import BUILT_IN, ModelLibrary
 
 PREFIX = "LATENT_ASSETS_"
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 SHIPPED_MODELS = PROJECT_ROOT / "data" / "models"
 ALGORITHMS = ("es256", "es384", "es512", "ps256", "ps384", "ps512", "ed25519")
 """Kinds of keys that C2PA takes."""
-MODELS = ("embedded", "stable-diffusion-1", "stable-diffusion-2.1")
+MODELS = BUILT_IN
+"""The built-in models; those of a data folder are in its models/."""
 
 
 @dataclass(frozen=True)
@@ -84,11 +86,12 @@ class Settings:
                 f"{PREFIX}{absent} is not set, its counterpart is",
                 "Files are signed by a certificate and its key: set both, or neither.",
             )
+        data = folder("DATA") or default.data
         return cls(
-            data=folder("DATA") or default.data,
+            data=data,
             store=get("STORE") and places.storage(get("STORE"), PREFIX + "STORE"),
             outputs=folder("OUTPUTS"),
-            model=_choice("MODEL", get("MODEL") or default.model, MODELS),
+            model=_model(get("MODEL") or default.model, data),
             weights_dir=folder("WEIGHTS_DIR"),
             random_weights=_whole("RANDOM_WEIGHTS", seed) if seed else None,
             precision=_choice("PRECISION", get("PRECISION") or default.precision, PRECISIONS),
@@ -163,6 +166,11 @@ class Settings:
         own = self.models_dir / name
         return own if own.is_dir() else SHIPPED_MODELS / name
 
+    @property
+    def library(self) -> ModelLibrary:
+        """The user's own models."""
+        return ModelLibrary(self.models_dir)
+
 
 def _absolute(path: Path | None) -> str:
     return "" if path is None else str(path.absolute())
@@ -174,6 +182,10 @@ def _choice(name: str, value: str, allowed: tuple[str, ...]) -> str:
             f"{PREFIX}{name} is {value!r}", f"It must be one of: {', '.join(allowed)}."
         )
     return value
+
+
+def _model(name: str, data: Path) -> str:
+    return _choice("MODEL", name, (*MODELS, *ModelLibrary(data / "models").names()))
 
 
 def _whole(name: str, value: str) -> int:

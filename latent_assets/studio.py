@@ -15,7 +15,9 @@ from latent_assets.diffusion import registry
 from latent_assets.diffusion.protocol import Engine, EngineOptions, ModelInfo
 from latent_assets.diffusion.schedule import SAMPLER_VERSION
 from latent_assets.errors import (
+    InvalidModelError,
     InvalidWalkError,
+    LatentAssetsError,
     MediaError,
     ModelError,
     UsageError,
@@ -24,7 +26,7 @@ from latent_assets.errors import (
 from latent_assets.media.animation import animated_format, checked_fps
 from latent_assets.media.signing import Credentials
 from latent_assets.media.stills import MAX_SIDE_PX
-from latent_assets.settings import SHIPPED_MODELS, Settings
+from latent_assets.settings import MODELS, SHIPPED_MODELS, Settings
 from latent_assets.store import EncodingStore, FrameStore, Timings
 from latent_assets.store.frames import UPSCALED
 from latent_assets.upscaling import Upscaling, open_upscaling
@@ -158,7 +160,7 @@ class Studio:
         walk = _with_frames(name, walk, frames)
         _check_output(name, walk)
         chosen = model or walk.model or self.settings.model
-        info = self.describe_model(chosen)
+        info = self._describe(name, chosen, named=walk.model == chosen)
         rendering = Rendering(
             model=chosen,
             weights=info.weights_digest,
@@ -175,9 +177,35 @@ class Studio:
             num_steps=walk.num_steps,
             spacing=walk.spacing,
             unconditional=walk.negative_prompt,
+            model_in_recipe=info.name_in_recipes,
         )
         _check_grid(name, walk, shown_size(walk, rendering.size))
         return WalkSpec(name, walk, rendering)
+
+    def _describe(self, walk: str, model: str, *, named: bool) -> ModelInfo:
+        """named: whether the walk file has the model's name; then a wrong one is the file's."""
+        try:
+            return self.describe_model(model)
+        except (UsageError, ModelError) as error:
+            if not named or model in MODELS:
+                raise
+            message = f"{error.problem}. {error.cure}".strip()
+            raise InvalidWalkError([WalkProblem(walk, "model", message)]) from None
+        except InvalidModelError as error:
+            if not named:
+                raise
+            first = f"the model's file is wrong: {error.problems[0]}"
+            raise InvalidWalkError([WalkProblem(walk, "model", first)]) from None
+
+    def model_with(self, name: str, weights_digest: str) -> str:
+        """The model of those weights: of that name, or of another if it was renamed since."""
+        for each in (name, *self.settings.library.names()):
+            try:
+                if self.describe_model(each).weights_digest == weights_digest:
+                    return each
+            except LatentAssetsError:
+                continue
+        return name
 
     def plan(self, spec: WalkSpec) -> Plan:
         """Which frames are there, which are to be rendered, and about how long that takes."""
@@ -261,6 +289,7 @@ def weights_source(settings: Settings) -> registry.WeightsSource:
         shipped_dir=SHIPPED_MODELS,
         weights_dir=settings.weights_dir,
         random_seed=settings.random_weights,
+        library=settings.library,
     )
 
 
@@ -272,7 +301,7 @@ def timing_profile(recipes: Sequence[FrameRecipe]) -> dict[str, Any]:
     """
     rendering = recipes[0].rendering
     return {
-        "model": rendering.model,
+        "model": _measured_as(rendering),
         "size": list(rendering.size),
         "num_steps": rendering.num_steps,
         "sampler": rendering.sampler,
@@ -289,7 +318,12 @@ def upscale_profile(upscale: Upscale, size: Sequence[int]) -> dict[str, Any]:
 
 def start_up_profile(rendering: Rendering) -> dict[str, Any]:
     """What the seconds before the first frame depend on."""
-    return {"model": rendering.model, "size": list(rendering.size), "start_up": True}
+    return {"model": _measured_as(rendering), "size": list(rendering.size), "start_up": True}
+
+
+def _measured_as(rendering: Rendering) -> str:
+    """Models of one architecture take the same time, whatever they are called."""
+    return rendering.model_in_recipe or rendering.model
 
 
 def _check_output(name: str, walk: Walk) -> None:

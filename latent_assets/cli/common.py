@@ -24,7 +24,10 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.
 WalkArgument = Annotated[str, typer.Argument(help="The name of a walk, or a walk file.")]
 ModelOption = Annotated[
     str | None,
-    typer.Option(help=f"Render with this model in place of the walk's own: {', '.join(MODELS)}."),
+    typer.Option(
+        help=f"Render with this model in place of the walk's own: {', '.join(MODELS)},"
+        " or one of yours."
+    ),
 ]
 FramesOption = Annotated[
     int | None,

@@ -40,7 +40,9 @@ def doctor(as_json: AsJson = False) -> None:
         "data": str(studio.settings.data),
         "store": studio.settings.store_url,
         "disk_free_bytes": _free(studio),
-        "models": {name: _model(studio, name) for name in MODELS},
+        "models": {
+            name: _model(studio, name) for name in (*MODELS, *studio.settings.library.names())
+        },
         "memory_bytes": _memory(),
         "device": _device(),
     }

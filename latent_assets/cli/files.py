@@ -60,7 +60,7 @@ def verify_frames(
         walk = _walk_of(record, path)
         order = play_order(len(keys), ping_pong=walk.output.ping_pong, closed=is_closed(walk))
         enlarge = _enlarging(studio, walk, record)
-        model = str(record.model["name"])
+        model = studio.model_with(str(record.model["name"]), str(record.model["weights_digest"]))
         recipes: dict[str, Recipe] = {}
     else:
         spec, _ = specify(studio, target)
@@ -80,7 +80,9 @@ def verify_frames(
         report = verify(
             studio.frames,
             chosen,
-            lambda batch: render_again(studio, [FrameRecipe.from_dict(each) for each in batch]),
+            lambda batch: render_again(
+                studio, [FrameRecipe.from_dict(each, model) for each in batch]
+            ),
             now=engine_environment(studio.load_engine(model)),
             recipes=recipes,
             digests=digests,

@@ -10,7 +10,7 @@ batch_size: 6           # frames per forward pass
 # negative_prompt: ""   # what the pictures should not show
 # sampler: ddim         # or dpm++2m, euler
 # size: 512             # pixels, or [height, width]; default: the model's own size
-# model: embedded       # or stable-diffusion-1, stable-diffusion-2.1
+# model: embedded       # or stable-diffusion-1, stable-diffusion-2.1, or your own in data/models
 """
 
 _MOVING = """

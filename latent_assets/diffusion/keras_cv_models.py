@@ -13,7 +13,7 @@ import ctypes
 import gc
 import logging
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,9 @@ BUILD_SIZE_PX = 128
 COLLECT_EVERY = 32
 """Weights between two collections of the garbage that drawing them leaves (see below)."""
 
+COLLECT_BYTES = 400_000_000
+"""The same, for weights that are loaded: bytes between two collections."""
+
 Initializer = Callable[..., Any]
 
 
@@ -44,19 +47,19 @@ def load_from_files(
 
     Raises ModelError if a file does not fit its network.
     """
-    with _initialised_by(_zeros):
-        networks = _build(model, precision)
+    networks = build_networks(model is STABLE_DIFFUSION_2_1, precision)
     for network, path in zip(networks, paths, strict=True):
-        _load_weights(network, path, model)
-    return _assemble(networks, truncate)
+        load_h5(network, path, model.title)
+    return assemble(networks, truncate)
 
 
-def _load_weights(network: Any, path: Path, model: StableDiffusionModel) -> None:
+def load_h5(network: Any, path: Path, title: str) -> None:
+    """Give a network the weights of an h5 file in KerasCV's layout. Raises ModelError."""
     try:
         network.load_weights(str(path))
     except (ValueError, OSError, KeyError) as error:
         raise ModelError(
-            f"{path} does not fit {model.title}'s {network.name}: {error}",
+            f"{path} does not fit {title}'s {network.name}: {error}",
             "It must be an h5 file of weights in KerasCV's layout.",
         ) from error
 
@@ -65,17 +68,26 @@ def load_random(
     model: StableDiffusionModel, seed: int, precision: str, truncate: bool = False
 ) -> LatentModels:
     """The networks with seeded random weights, scaled so that signals keep their size."""
-    with _initialised_by(_random_initializers(seed)):
-        networks = _build(model, precision)
-    return _assemble(networks, truncate)
+    second = model is STABLE_DIFFUSION_2_1
+    networks = build_networks(second, precision, _random_initializers(seed))
+    return assemble(networks, truncate)
 
 
-def _build(model: StableDiffusionModel, precision: str) -> tuple[Any, Any, Any]:
-    """Text encoder, denoiser, decoder, without pretrained weights."""
+def build_networks(
+    second: bool, precision: str, initializers: Callable[[str], Initializer] | None = None
+) -> tuple[Any, Any, Any]:
+    """Text encoder, denoiser, decoder of Stable Diffusion 1.x, or if `second` of 2.x.
+
+    initializers: of the weights, by their names; zeros, to be loaded, if there are none.
+    """
+    with _initialised_by(initializers or _zeros()):
+        return _build(second, precision)
+
+
+def _build(second: bool, precision: str) -> tuple[Any, Any, Any]:
     from keras_cv.src.models.stable_diffusion import diffusion_model, text_encoder
     from keras_cv.src.models.stable_diffusion.decoder import Decoder
 
-    second = model is STABLE_DIFFUSION_2_1
     encoder_class = text_encoder.TextEncoderV2 if second else text_encoder.TextEncoder
     denoiser_class = diffusion_model.DiffusionModelV2 if second else diffusion_model.DiffusionModel
     size = (BUILD_SIZE_PX, BUILD_SIZE_PX)
@@ -89,10 +101,13 @@ def _build(model: StableDiffusionModel, precision: str) -> tuple[Any, Any, Any]:
     return encoder, denoiser, decoder
 
 
-def _assemble(networks: tuple[Any, Any, Any], truncate: bool) -> LatentModels:
+def assemble(
+    networks: tuple[Any, Any, Any], truncate: bool, names: Mapping[str, Sequence[int]] | None = None
+) -> LatentModels:
+    """The loaded networks as the engine wants them; names: what stands for tokens of its own."""
     _release_memory()
     encoder, denoiser, decoder = networks
-    return LatentModels(_prompt_encoder(encoder, truncate), denoiser, decoder, encoder)
+    return LatentModels(_prompt_encoder(encoder, truncate, names), denoiser, decoder, encoder)
 
 
 def _release_memory() -> None:
@@ -106,7 +121,9 @@ def _release_memory() -> None:
         ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
-def _prompt_encoder(encoder: Any, truncate: bool) -> Callable[[str], FloatArray]:
+def _prompt_encoder(
+    encoder: Any, truncate: bool, names: Mapping[str, Sequence[int]] | None
+) -> Callable[[str], FloatArray]:
     """Prompt -> (77, D) float32, by a function that is traced once."""
     import tensorflow as tf
 
@@ -118,7 +135,7 @@ def _prompt_encoder(encoder: Any, truncate: bool) -> Callable[[str], FloatArray]
         return encoder([tokens, positions], training=False)
 
     def encode_prompt(text: str) -> FloatArray:
-        ids = tokenizer.pad(tokenizer.encode(text), truncate)
+        ids = tokenizer.pad(tokenizer.encode(text, names), truncate)
         with precision_scope("float32"):
             return np.asarray(encode(tf.constant([ids], tf.int32)))[0]
 
@@ -148,11 +165,21 @@ def _initialised_by(choose: Callable[[str], Initializer]) -> Iterator[None]:
         Layer.add_weight = original
 
 
-def _zeros(name: str) -> Initializer:
-    del name
-    from keras.initializers import Zeros
+def _zeros() -> Callable[[str], Initializer]:
+    """Zeros, to be overwritten. What making them leaves behind is collected as it grows."""
+    from keras import ops
 
-    return Zeros()
+    left_behind = 0
+
+    def zeros(shape: tuple[int, ...], dtype: Any = None) -> Any:
+        nonlocal left_behind
+        left_behind += 4 * math.prod(shape)
+        if left_behind > COLLECT_BYTES:
+            gc.collect()
+            left_behind = 0
+        return ops.zeros(shape, dtype=dtype)
+
+    return lambda _name: zeros
 
 
 def _random_initializers(seed: int) -> Callable[[str], Initializer]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,11 @@ from latent_assets.diffusion.tensorflow_runtime import Device
 
 FloatArray = npt.NDArray[np.float32]
 ImageArray = npt.NDArray[np.uint8]
+
+Prediction = Literal["epsilon", "v_prediction"]
+"""What a denoiser was trained to predict: the noise, or v (Salimans & Ho 2022)."""
+EPSILON: Prediction = "epsilon"
+V_PREDICTION: Prediction = "v_prediction"
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,9 @@ class ModelInfo:
     """Whether `default_size` is the only size that the model renders."""
     licence: str = ""
     licence_notice: str = ""
+    prediction: Prediction = EPSILON
+    name_in_recipes: str = ""
+    """What stands for the model in a frame's recipe, if not its name: it may then be renamed."""
 
     def latent_shape(self, size: tuple[int, int]) -> tuple[int, int, int]:
         """Shape (h, w, channels) of the latents of one picture of `size` (height, width) px."""
@@ -97,7 +105,7 @@ class Engine(Protocol):
         """One denoiser evaluation, without guidance.
 
         latents: (B, h, w, 4) float32; timestep in 0..999; context: (B, T, D) float32.
-        Returns the predicted noise, (B, h, w, 4) float32.
+        Returns the predicted noise, (B, h, w, 4) float32; also of a model that predicts v.
         """
         ...
 

@@ -11,8 +11,11 @@ import logging
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Protocol
 
 from latent_assets.diffusion import embedded, embedded_models, keras_cv_models, tokenizer, weights
+from latent_assets.diffusion.checkpoints import networks
+from latent_assets.diffusion.checkpoints.models import Checkpoint, ModelFiles, open_checkpoint
 from latent_assets.diffusion.protocol import Engine, EngineOptions, ModelInfo, Prompt
 from latent_assets.diffusion.stable_diffusion import (
     STABLE_DIFFUSION_MODELS,
@@ -31,6 +34,14 @@ DEFAULT_OPTIONS = EngineOptions()
 logger = logging.getLogger(__name__)
 
 
+class Library(Protocol):
+    """The user's own models."""
+
+    def files(self, name: str) -> ModelFiles:
+        """Of what a model is made. Raises UsageError if there is none of that name."""
+        ...
+
+
 @dataclass(frozen=True)
 class WeightsSource:
     """Where models come from; built from the settings by the caller."""
@@ -43,6 +54,8 @@ class WeightsSource:
     """Seeded random weights in place of downloaded ones (tests, benchmarks)."""
     shipped_dir: Path | None = None
     """Where else models are looked for: those that come with the project."""
+    library: Library | None = None
+    """Models of the user's own, beside the built-in ones."""
 
     @property
     def embedded_dir(self) -> Path:
@@ -51,7 +64,7 @@ class WeightsSource:
         return own if self.shipped_dir is None or own.is_dir() else self.shipped_dir / EMBEDDED
 
 
-_loaded: dict[tuple[str, WeightsSource, EngineOptions], Engine] = {}
+_loaded: dict[tuple[str, str, WeightsSource, EngineOptions], Engine] = {}
 """The one engine that this process holds: a second one would not fit beside it."""
 
 
@@ -59,6 +72,9 @@ def describe_model(name: str, source: WeightsSource) -> ModelInfo:
     """What is known of a model without loading it. UsageError if there is none of that name."""
     if name == EMBEDDED:
         return embedded.model_info(source.embedded_dir)
+    if is_checkpoint(name, source):
+        checkpoint = find_checkpoint(name, source)
+        return checkpoint.info(checkpoint_digest(checkpoint, source))
     model = _stable_diffusion(name)
     if source.random_seed is not None:
         return model.info(model.random_digest(source.random_seed))
@@ -73,8 +89,12 @@ def read_prompt(name: str, source: WeightsSource, text: str, truncate: bool = Fa
     if name == EMBEDDED:
         reading = _vocabulary(source.embedded_dir).read(text)
         return Prompt(text, len(reading.used), reading.warnings())
-    _stable_diffusion(name)
-    ids = tokenizer.encode(text)
+    names = None
+    if is_checkpoint(name, source):
+        names = find_checkpoint(name, source).placeholders.ids()
+    else:
+        _stable_diffusion(name)
+    ids = tokenizer.encode(text, names)
     tokenizer.pad(ids, truncate)
     warnings = (tokenizer.too_long(ids),) if len(ids) > tokenizer.MAX_TOKENS else ()
     return Prompt(text, len(ids), warnings)
@@ -82,7 +102,7 @@ def read_prompt(name: str, source: WeightsSource, text: str, truncate: bool = Fa
 
 def files_to_download(name: str, source: WeightsSource) -> tuple[WeightsFile, ...]:
     """The weights that `load_engine` would download first; empty if all are at hand."""
-    if name == EMBEDDED or source.random_seed is not None:
+    if name == EMBEDDED or source.random_seed is not None or is_checkpoint(name, source):
         return ()
     model, own = _stable_diffusion(name), source.models_dir
     return weights.files_to_download(model, own, source.weights_dir, source.shipped_dir)
@@ -105,15 +125,16 @@ def load_engine(
 
     Raises UsageError for an unknown name, ModelError if the weights cannot be had.
     """
-    key = (name, source, options)
+    info = describe_model(name, source)
+    # With the digest: a file that is exchanged while a process lives is loaded anew.
+    key = (name, info.weights_digest, source, options)
     if key in _loaded:
         return _loaded[key]
-    info = describe_model(name, source)
     unload()
     check_precision(options.precision)
     device = prepare_device()
     logger.info("Loading %s on %s.", info.title, device)
-    if name != EMBEDDED:  # a licence to accept, not just an attribution
+    if name != EMBEDDED and info.licence_notice:  # a licence to accept, not just an attribution
         logger.warning("%s", info.licence_notice)
     _loaded[key] = TensorFlowEngine(info, _load_models(name, source, options), options)
     return _loaded[key]
@@ -133,6 +154,9 @@ def unload() -> None:
 def _load_models(name: str, source: WeightsSource, options: EngineOptions) -> LatentModels:
     if name == EMBEDDED:
         return embedded_models.load(source.embedded_dir, options.precision)
+    if is_checkpoint(name, source):
+        checkpoint = find_checkpoint(name, source)
+        return networks.load(checkpoint, options.precision, options.truncate)
     model = _stable_diffusion(name)
     if source.random_seed is not None:
         return keras_cv_models.load_random(
@@ -140,6 +164,48 @@ def _load_models(name: str, source: WeightsSource, options: EngineOptions) -> La
         )
     paths = weights.find_weights(model, source.models_dir, source.weights_dir, source.shipped_dir)
     return keras_cv_models.load_from_files(model, paths, options.precision, options.truncate)
+
+
+def is_checkpoint(name: str, source: WeightsSource) -> bool:
+    """Whether a name is for the user's own models to know."""
+    return name not in MODEL_NAMES and source.library is not None
+
+
+_checkpoints: dict[ModelFiles, tuple[tuple[object, ...], Checkpoint]] = {}
+"""What was read of the headers, with the size and time of each file."""
+
+
+def find_checkpoint(name: str, source: WeightsSource) -> Checkpoint:
+    """A model of the user's own, its files looked at; again only when one of them has changed.
+
+    Raises UsageError, InvalidModelError or ModelError.
+    """
+    if source.library is None:
+        raise UsageError(f"there is no model {name!r}", f"Choose from {', '.join(MODEL_NAMES)}.")
+    files = source.library.files(name)
+    known = _checkpoints.get(files)
+    if known is not None and known[0] == _stamps(known[1]):
+        return known[1]
+    checkpoint = open_checkpoint(files)
+    _checkpoints[files] = (_stamps(checkpoint), checkpoint)
+    return checkpoint
+
+
+def _stamps(checkpoint: Checkpoint) -> tuple[object, ...]:
+    stamps: list[object] = []
+    for path in (*checkpoint.paths, *checkpoint.configurations):
+        try:
+            status = path.stat()
+        except OSError:
+            stamps.append(None)
+        else:
+            stamps.append((status.st_size, status.st_mtime_ns, status.st_ino))
+    return tuple(stamps)
+
+
+def checkpoint_digest(checkpoint: Checkpoint, source: WeightsSource) -> str:
+    """The digest that stands for a model's weights; files are hashed once."""
+    return checkpoint.digest(lambda path: weights.file_digest(path, source.models_dir))
 
 
 @lru_cache(maxsize=4)

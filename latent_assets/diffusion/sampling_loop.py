@@ -13,15 +13,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from latent_assets.diffusion.protocol import EPSILON, V_PREDICTION, Prediction
+
 TIME_WIDTH = 320
 MAX_PERIOD = 10000
 COEFFICIENTS = 5
 
 Tensor = Any
 Denoise = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""(latents (B, h, w, 4), time (B, 320), context (B, T, D)) -> noise (B, h, w, 4) float32."""
+"""(latents (B, h, w, 4), time (B, 320), context (B, T, D)) -> noise or v, like the latents."""
 Predict = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], Tensor]
-"""(latents, time, context, unconditional, scale (B, 1, 1, 1)) -> the guided noise."""
+"""(latents, time, context, unconditional, scale (B, 1, 1, 1)) -> the guided noise or v."""
 
 
 def timestep_embedding(timesteps: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
@@ -79,7 +81,24 @@ def unguided(
     return denoise(latents, time, context)
 
 
-def _stepper(predict: Predict) -> Callable[..., tuple[Tensor, Tensor]]:
+def noise_of_v(latents: Tensor, v: Tensor, noise: Tensor, signal: Tensor) -> Tensor:
+    """The noise that a prediction of v = signal * eps - noise * x0 means.
+
+    Salimans & Ho 2022, appendix D; x = signal * x0 + noise * eps, signal^2 + noise^2 = 1.
+    """
+    return signal * v + noise * latents
+
+
+def _noise_and_clean(
+    prediction: Prediction, latents: Tensor, predicted: Tensor, c0: Tensor, c1: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The noise and the denoised latents that a prediction means; c0 = noise, c1 = signal."""
+    if prediction == V_PREDICTION:  # without dividing by the signal, which is small at first
+        return noise_of_v(latents, predicted, c0, c1), c1 * latents - c0 * predicted
+    return predicted, (latents - c0 * predicted) / c1
+
+
+def _stepper(predict: Predict, prediction: Prediction) -> Callable[..., tuple[Tensor, Tensor]]:
     """One step of `schedule`'s docstring: latents and the previous x0 to the next of both."""
     import tensorflow as tf
 
@@ -92,9 +111,9 @@ def _stepper(predict: Predict) -> Callable[..., tuple[Tensor, Tensor]]:
     ) -> tuple[Tensor, Tensor]:
         context, unconditional, scale = conditions
         times = tf.repeat(time[None], tf.shape(latents)[0], axis=0)
-        eps = predict(latents, times, context, unconditional, scale[:, None, None, None])
+        predicted = predict(latents, times, context, unconditional, scale[:, None, None, None])
         c0, c1, c2, c3, c4 = tf.unstack(coefficients)
-        clean = (latents - c0 * eps) / c1
+        eps, clean = _noise_and_clean(prediction, latents, predicted, c0, c1)
         return eps * c2 + c3 * clean + c4 * previous, clean
 
     return step
@@ -105,6 +124,7 @@ def build_loop(
     latent_shape: tuple[int, int, int],
     context_shape: tuple[int, int],
     jit_compile: bool,
+    prediction: Prediction = EPSILON,
 ) -> Callable[..., Tensor]:
     """The loop for one latent size, as a single `tf.function`.
 
@@ -114,7 +134,7 @@ def build_loop(
     """
     import tensorflow as tf
 
-    step = _stepper(predict)
+    step = _stepper(predict, prediction)
 
     def loop(
         noise: Tensor,
@@ -149,6 +169,7 @@ def build_stepwise_loop(
     latent_shape: tuple[int, int, int],
     context_shape: tuple[int, int],
     jit_compile: bool,
+    prediction: Prediction = EPSILON,
 ) -> Callable[..., Tensor]:
     """The same function of the same arguments, with the loop in Python around one step's graph.
 
@@ -159,7 +180,7 @@ def build_stepwise_loop(
     import tensorflow as tf
 
     del latent_shape, context_shape  # traced for each shape that comes
-    step = tf.function(_stepper(predict), jit_compile=jit_compile, autograph=False)
+    step = tf.function(_stepper(predict, prediction), jit_compile=jit_compile, autograph=False)
 
     def loop(
         noise: Tensor,

@@ -1,7 +1,7 @@
 """The engine over three Keras models in KerasCV's calling convention.
 
     encode_prompt(text) -> context (T, D)
-    denoiser([latents (B, h, w, 4), time (B, 320), context (B, T, D)]) -> noise (B, h, w, 4)
+    denoiser([latents (B, h, w, 4), time (B, 320), context (B, T, D)]) -> noise, or v, (B, h, w, 4)
     decoder(latents (B, h, w, 4)) -> pictures (B, height, width, 3) in [-1, 1]
 
 Stable Diffusion and the embedded model differ in nothing else. The models are called past the
@@ -20,8 +20,14 @@ from typing import Any
 import numpy as np
 
 from latent_assets.diffusion import sampling_loop
-from latent_assets.diffusion.protocol import EngineOptions, FloatArray, ImageArray, ModelInfo
-from latent_assets.diffusion.schedule import SamplingSchedule
+from latent_assets.diffusion.protocol import (
+    V_PREDICTION,
+    EngineOptions,
+    FloatArray,
+    ImageArray,
+    ModelInfo,
+)
+from latent_assets.diffusion.schedule import SamplingSchedule, alphas_cumprod
 from latent_assets.diffusion.small_convolutions import small_convolutions_as_products
 from latent_assets.diffusion.tensorflow_runtime import (
     check_precision,
@@ -75,11 +81,16 @@ class TensorFlowEngine:
         latents, context = self._checked(latents, context)
         time = sampling_loop.timestep_embedding(np.array([timestep]))
         function = self._function(("denoise", latents.shape[1:]), self._denoise_function)
-        return self._in_parts(
+        predicted = self._in_parts(
             lambda latents, context: function(latents, np.repeat(time, len(latents), 0), context),
             latents,
             context,
         )
+        if self.info.prediction == V_PREDICTION:
+            signal_power = alphas_cumprod()[timestep]
+            noise, signal = np.sqrt([1 - signal_power, signal_power]).astype(np.float32)
+            return sampling_loop.noise_of_v(latents, predicted, noise, signal)
+        return predicted
 
     def sample(
         self,
@@ -157,6 +168,7 @@ class TensorFlowEngine:
                 (latent_shape[0], latent_shape[1], latent_shape[2]),
                 (self.info.tokens, self.info.context_width),
                 self.jit_compile,
+                self.info.prediction,
             ),
         )
 

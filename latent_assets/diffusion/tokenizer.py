@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from itertools import groupby
 
 from instant_clip_tokenizer import Tokenizer
 
@@ -37,17 +39,34 @@ def _tokenizer() -> Tokenizer:
     return Tokenizer()
 
 
-def encode(text: str) -> list[int]:
+def encode(text: str, names: Mapping[str, Sequence[int]] | None = None) -> list[int]:
     """Ids of the text, between the start and the end marker; of any length.
 
-    HTML entities are unescaped twice and white space is joined, as in KerasCV (and CLIP).
+    HTML entities are unescaped twice and white space is joined, as in KerasCV (and CLIP). names:
+    by a name in lower case, the ids that it stands for where it is a word of its own.
     """
     cleaned = _SPACE.sub(" ", html.unescape(html.unescape(text)).strip()).strip().lower()
+    if not names:
+        return [START_OF_TEXT, *_ids(cleaned), END_OF_TEXT]
+    ids: list[int] = []
+    for place, piece in enumerate(_words(tuple(names)).split(cleaned)):
+        ids.extend(_ids(piece) if place % 2 == 0 else names[piece])
+    return [START_OF_TEXT, *ids, END_OF_TEXT]
+
+
+@lru_cache(maxsize=64)
+def _words(names: tuple[str, ...]) -> re.Pattern[str]:
+    """One of the names as a word of its own; a longer one before one that it begins with."""
+    inner = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
+    return re.compile(rf"(?<![\w-])({inner})(?![\w-])")
+
+
+def _ids(cleaned: str) -> list[int]:
     ids: list[int] = []
     for place, piece in enumerate(_MARKERS.split(cleaned)):
         between_markers = place % 2 == 0
         ids.extend(_tokenizer().encode(piece) if between_markers else _marker_ids(piece))
-    return [START_OF_TEXT, *ids, END_OF_TEXT]
+    return ids
 
 
 def _marker_ids(run: str) -> list[int]:
@@ -73,13 +92,22 @@ def pad(ids: list[int], truncate: bool = False) -> list[int]:
 
 def too_long(ids: list[int], verb: str = "is") -> str:
     """What to say of a prompt of more than 77 tokens: how many, and where it `verb` cut."""
-    begins = _head(_tokenizer().decode(ids[1:-1]).rstrip())
-    kept = _tokenizer().decode(ids[1 : MAX_TOKENS - 1]).rstrip()
-    lost = _tokenizer().decode(ids[MAX_TOKENS - 1 : -1]).rstrip()
+    begins = _head(_text(ids[1:-1]))
+    kept = _text(ids[1 : MAX_TOKENS - 1])
+    lost = _text(ids[MAX_TOKENS - 1 : -1])
     return (
         f'the prompt "{begins}" has {len(ids) - MARKERS} tokens, the model reads'
         f' {MAX_TOKENS - MARKERS}: it {verb} cut after "{_tail(kept)}", before "{_head(lost)}"'
     )
+
+
+def _text(ids: Sequence[int]) -> str:
+    """The words of the ids; a name of the model's own, which is no word, as a dot for each id."""
+    parts = (
+        _tokenizer().decode(list(group)) if known else "." * len(list(group))
+        for known, group in groupby(ids, lambda each: each <= END_OF_TEXT)
+    )
+    return "".join(parts).rstrip()
 
 
 def _tail(text: str) -> str:

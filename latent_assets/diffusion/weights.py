@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from latent_assets.diffusion.checkpoints.keras_files import weights_file
 from latent_assets.diffusion.stable_diffusion import (
     StableDiffusionModel,
     WeightsFile,
@@ -86,13 +87,14 @@ def files_to_download(
 
 
 def _in_weights_dir(model: StableDiffusionModel, weights_dir: Path) -> tuple[Path, ...]:
-    paths = tuple(weights_dir / file.name for file in model.files)
+    paths = tuple(weights_file(weights_dir, file.name) for file in model.files)
     missing = [path.name for path in paths if not path.is_file()]
     if missing:
         raise ModelError(
             f"the folder LATENT_ASSETS_WEIGHTS_DIR={weights_dir} lacks {', '.join(missing)}",
-            f"{model.title} needs {', '.join(path.name for path in paths)} there, in KerasCV's"
-            " layout (fine-tuned weights keep these names).",
+            f"{model.title} needs {', '.join(file.name for file in model.files)} there, in"
+            " KerasCV's layout: fine-tuned weights keep these names, or as today's Keras saves"
+            " them end in .weights.h5.",
         )
     return paths
 

@@ -31,7 +31,8 @@ class WalkOverrides(dg.Config):
 
     model: str | None = Field(
         default=None,
-        description="Render with this model: embedded, stable-diffusion-1, stable-diffusion-2.1.",
+        description="Render with this model: embedded, stable-diffusion-1, stable-diffusion-2.1,"
+        " or one of your own.",
     )
     frames: int | None = Field(
         default=None, description="Render this many frames (of a grid: a square number)."

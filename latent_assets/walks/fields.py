@@ -81,6 +81,25 @@ Size = Annotated[
     _Side | Annotated[list[_Side], Field(min_length=2, max_length=2)], BeforeValidator(_size)
 ]
 Ease = Literal["linear", "ease-in", "ease-out", "ease-in-out"]
-ModelName = Literal["embedded", "stable-diffusion-1", "stable-diffusion-2.1"]
+MODEL_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
+
+
+def _model_name(name: str) -> str:
+    if not re.fullmatch(MODEL_NAME, name):
+        raise ValueError("must be a model's name: letters, digits, . - and _")
+    return name
+
+
+ModelName = Annotated[
+    str,
+    AfterValidator(_model_name),
+    Field(
+        json_schema_extra={
+            "pattern": f"^{MODEL_NAME}$",
+            "examples": ["embedded", "stable-diffusion-1", "stable-diffusion-2.1"],
+        }
+    ),
+]
+"""A built-in model, or one of the data folder's models/: which there are, a walk does not know."""
 Sampler = Literal["ddim", "dpm++2m", "euler"]
 Format = Literal["gif", "webp", "mp4", "apng", "avif", "html"]

@@ -50,13 +50,13 @@ def check_name(name: str) -> str:
 
 def load_walk(path: Path) -> Walk:
     """Read one walk file. Raises InvalidWalkError with every problem found."""
-    return parse_walk(_read(path), str(path))
+    return parse_walk(read_text(path, "walk"), str(path))
 
 
 def parse_walk(text: str, file: str) -> Walk:
     """The walk written in `text`; `file` is what problems are reported under."""
     file = printable(file)
-    document, lines, problems = _parse_yaml(text, file)
+    document, lines, problems = parse_yaml(text, file)
     try:
         walk = WALK_ADAPTER.validate_python(document)
     except ValidationError as error:
@@ -84,14 +84,15 @@ def walk_files(folder: Path) -> list[Path]:
 # --- reading ----------------------------------------------------------------------------------
 
 
-def _read(path: Path) -> str:
+def read_text(path: Path, kind: str) -> str:
+    """The text of a walk file, or of another kind of small YAML file, e.g. `model`."""
     file = printable(str(path))
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise InvalidWalkError([WalkProblem(file, "file", "is larger than 256 KiB")])
         return path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
-        raise UsageError(f"there is no walk file {file}") from None
+        raise UsageError(f"there is no {kind} file {file}") from None
     except UnicodeDecodeError:
         raise InvalidWalkError([WalkProblem(file, "file", "is not UTF-8 text")]) from None
     except (OSError, ValueError) as error:  # a null byte in a path is a ValueError
@@ -99,15 +100,19 @@ def _read(path: Path) -> str:
         raise UsageError(f"cannot read {file}: {why}") from None
 
 
-def _parse_yaml(text: str, file: str) -> tuple[Any, Lines, list[WalkProblem]]:
-    """The document, the line (from 1) on which each field stands, and fields that are no fields."""
+def parse_yaml(text: str, file: str, first: str = "kind") -> tuple[Any, Lines, list[WalkProblem]]:
+    """The document, the line (from 1) on which each field stands, and fields that are no fields.
+
+    first: the field that a file should begin with. Raises InvalidWalkError for what is no such
+    YAML at all.
+    """
     if len(text) > MAX_FILE_BYTES:
         raise InvalidWalkError([WalkProblem(file, "file", "is larger than 256 KiB")])
     try:
         _refuse_traps(text, file)
         node = yaml.compose(text, Loader=WalkLoader)
         if not isinstance(node, yaml.MappingNode):
-            message = "must be a list of `field: value` lines, beginning with `kind:`"
+            message = f"must be a list of `field: value` lines, beginning with `{first}:`"
             raise InvalidWalkError([WalkProblem(file, "file", message)])
         lines: Lines = {}
         noted = _note_lines(node, (), lines, file, split_lines(text))

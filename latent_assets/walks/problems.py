@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -41,16 +41,25 @@ _BOUNDS = {
 
 
 def problems_of(
-    error: ValidationError, document: Mapping[str, Any], lines: Mapping[FieldPath, int], file: str
+    error: ValidationError,
+    document: Mapping[str, Any],
+    lines: Mapping[FieldPath, int],
+    file: str,
+    known: Sequence[str] = (),
 ) -> Iterator[WalkProblem]:
-    """One problem per wrong field; `lines` tells the line of each field in the file."""
+    """One problem per wrong field; `lines` tells the line of each field in the file.
+
+    known: the fields of a file that is no walk file.
+    """
     kind = document.get("kind")
     seen: set[tuple[str, str]] = set()
     found = error.errors(include_url=False, include_context=True)
     for raw in islice(found, MAX_PROBLEMS):
         detail: dict[str, Any] = {**raw}
         path = _field_path(detail["loc"], lines)
-        message = _message(detail, path, kind if isinstance(kind, str) else None)
+        message = _message(detail, path, kind if isinstance(kind, str) and not known else None)
+        if known and detail["type"] == "extra_forbidden" and len(path) == 1:
+            message = f"is not a field here{_hint(str(path[0]), known)}"
         if detail["type"].startswith("union_tag"):
             path = ("kind",)
             detail["input"] = kind
@@ -130,10 +139,12 @@ def _unknown_field(name: str, kind: str | None, *, nested: bool) -> str:
     model = KINDS.get(kind or "")
     if model is None or nested:
         return "is not a field here"
-    known = sorted(model.model_fields)
+    return f"is not a field of the kind {kind}{_hint(name, sorted(model.model_fields))}"
+
+
+def _hint(name: str, known: Sequence[str]) -> str:
     close = difflib.get_close_matches(name, known, n=1)
-    hint = f"; did you mean `{close[0]}`?" if close else f"; known are: {', '.join(known)}"
-    return f"is not a field of the kind {kind}{hint}"
+    return f"; did you mean `{close[0]}`?" if close else f"; known are: {', '.join(known)}"
 
 
 def dotted(path: FieldPath) -> str:

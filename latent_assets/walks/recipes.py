@@ -42,6 +42,8 @@ class Rendering:
     spacing: str
     unconditional: str
     """The negative prompt, or the empty one."""
+    model_in_recipe: str = ""
+    """What stands for the model in a recipe, if not its name: a model may then be renamed."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class FrameRecipe:
         guided = self.guidance_scale != 1
         return {
             "schema": RECIPE_SCHEMA,
-            "model": how.model,
+            "model": how.model_in_recipe or how.model,
             "weights": how.weights,
             "size": list(how.size),
             "precision": how.precision,
@@ -75,11 +77,17 @@ class FrameRecipe:
         }
 
     @classmethod
-    def from_dict(cls, document: Mapping[str, Any]) -> FrameRecipe:
-        """The inverse of `as_dict`. Raises ValueError for what is no recipe of this schema."""
+    def from_dict(cls, document: Mapping[str, Any], model: str | None = None) -> FrameRecipe:
+        """The inverse of `as_dict`. Raises ValueError for what is no recipe of this schema.
+
+        model: the name under which the model is to be had, if a recipe does not tell it.
+        """
         if document.get("schema") != RECIPE_SCHEMA:
             raise ValueError(f"a recipe of schema {document.get('schema')!r}, not {RECIPE_SCHEMA}")
-        named = {field.name: document[field.name] for field in fields(Rendering)}
+        told = document["model"]
+        other = "" if model in (None, told) else told
+        settled = {**document, "model": model or told, "model_in_recipe": other}
+        named = {field.name: settled[field.name] for field in fields(Rendering)}
         named["size"] = tuple(named["size"])
         named["unconditional"] = named["unconditional"] or ""
         return cls(

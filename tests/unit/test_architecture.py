@@ -64,11 +64,11 @@ MANUAL = (PROJECT_ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_and_each_of_its_options_has_help(name):
-    command = COMMANDS[name]
-    assert command.help
-    assert command.help.strip().endswith(".")
-    for parameter in command.params:
-        assert getattr(parameter, "help", None), f"{name} {parameter.name}"
+    for command in (COMMANDS[name], *getattr(COMMANDS[name], "commands", {}).values()):
+        assert command.help
+        assert command.help.strip().endswith(".")
+        for parameter in command.params:
+            assert getattr(parameter, "help", None), f"{name} {parameter.name}"
 
 
 @pytest.mark.parametrize("name", [name for name in COMMANDS if name != "ui"])
@@ -81,7 +81,11 @@ def test_every_command_has_a_section_in_the_manual_with_all_its_options(name):
     section = re.search(rf"^## {name}\n(.*?)(?=^## |\Z)", MANUAL, re.MULTILINE | re.DOTALL)
     assert section, f"docs/cli.md has no section on {name}"
     assert f"latent-assets {name}" in section[1]
-    for parameter in COMMANDS[name].params:
+    command = COMMANDS[name]
+    below = getattr(command, "commands", {})
+    for each in below:
+        assert f"latent-assets {name} {each}" in section[1], f"{name} {each} is not in docs/cli.md"
+    for parameter in (p for each in (command, *below.values()) for p in each.params):
         for flag in parameter.opts:
             if flag.startswith("--"):
                 assert flag in section[1], f"{flag} of {name} is not in docs/cli.md"

@@ -184,3 +184,13 @@ def test_the_same_frame_in_two_walks_is_one(keys, studio):
 def test_keys_are_64_hex_digits_and_differ(keys):
     assert all(len(key) == 64 and set(key) <= set("0123456789abcdef") for key in keys())
     assert len(set(keys())) == 9
+
+
+def test_a_models_name_is_not_in_the_key_if_something_else_stands_for_it():
+    def named(model):
+        rendering = dataclasses.replace(RECIPE.rendering, model=model, model_in_recipe="sd1")
+        return dataclasses.replace(RECIPE, rendering=rendering)
+
+    assert named("castles").key == named("renamed").key != RECIPE.key
+    again = FrameRecipe.from_dict(json.loads(json.dumps(named("castles").as_dict())), "renamed")
+    assert again == named("renamed")

@@ -23,7 +23,8 @@ from latent_assets.errors import (
     UsageError,
     WalkProblem,
 )
-from latent_assets.media.animation import animated_format, checked_fps
+from latent_assets.media.animation import FORMATS, animated_format, checked_fps
+from latent_assets.media.captions import Captions
 from latent_assets.media.signing import Credentials
 from latent_assets.media.stills import MAX_SIDE_PX
 from latent_assets.settings import MODELS, SHIPPED_MODELS, Settings
@@ -31,6 +32,7 @@ from latent_assets.store import EncodingStore, FrameStore, Timings
 from latent_assets.store.frames import UPSCALED
 from latent_assets.upscaling import Upscaling, open_upscaling
 from latent_assets.walks.recipes import FrameRecipe, Rendering, recipes_of
+from latent_assets.walks.route import route
 from latent_assets.walks.schema import (
     MAX_FRAMES,
     MAX_GRID_SIDE,
@@ -327,8 +329,22 @@ def _measured_as(rendering: Rendering) -> str:
 
 
 def _check_output(name: str, walk: Walk) -> None:
-    """What a format cannot play is said before anything is rendered, not after."""
-    for each in walk.output.formats:
+    """What a format cannot play or show is said before anything is rendered, not after."""
+    formats, poster = walk.output.formats, walk.output.poster_frame
+    if poster is not None and poster >= walk.frames:
+        message = f"must be less than the walk's {walk.frames} frames, which count from 0"
+        raise InvalidWalkError(
+            [WalkProblem(name, "output.poster_frame", message, value=str(poster))]
+        )
+    odd = "poster" if walk.kind == "grid" else "jpg"
+    if odd in formats:
+        message = (
+            "a grid is one picture, it has no `poster`; take jpg"
+            if walk.kind == "grid"
+            else "`jpg` is for grids; for one frame of a film take poster"
+        )
+        raise InvalidWalkError([WalkProblem(name, "output.formats", message)])
+    for each in (each for each in formats if FORMATS[each].animated):
         try:
             checked_fps(animated_format(each), walk.output.fps)
         except MediaError as error:
@@ -342,6 +358,11 @@ def shown_size(walk: Walk, size: tuple[int, int]) -> tuple[int, int]:
     upscale = walk.output.upscale
     factor = 1 if upscale is None else upscale.factor
     return size[0] * factor, size[1] * factor
+
+
+def captions_of(walk: Walk, width: int) -> Captions:
+    """What stands below each frame of a walk: prompt, place, guidance; width: in pixels."""
+    return Captions([point.caption for point in route(walk)], width)
 
 
 def _check_grid(name: str, walk: Walk, size: tuple[int, int]) -> None:

@@ -1,7 +1,7 @@
 """Commands on what was rendered: verify, inspect."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -11,12 +11,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from latent_assets.cli.common import AsJson, emit, err, open_studio, out, specify
 from latent_assets.errors import MediaError, UsageError
-from latent_assets.media import Provenance, inspect_file, play_order
+from latent_assets.media import ImageArray, Provenance, inspect_file, play_order
 from latent_assets.media.shown import COMPARED, altered_frames
 from latent_assets.rendering import engine_environment, render_again
 from latent_assets.store.atomic import write_bytes
 from latent_assets.store.failures import explaining
-from latent_assets.studio import Studio
+from latent_assets.studio import Studio, captions_of, shown_size
 from latent_assets.upscaling import Enlarge, as_it_is
 from latent_assets.verification import Recipe, Verdict, VerificationReport, choose, verify
 from latent_assets.walks.loading import WALK_SUFFIXES
@@ -25,6 +25,8 @@ from latent_assets.walks.route import is_closed
 from latent_assets.walks.schema import WALK_ADAPTER, Walk
 from latent_assets.walks.yaml_text import dump
 
+Finish = Callable[[ImageArray, int], ImageArray]
+"""(frame, its place in the walk) -> the picture that the file shows."""
 _KEY = re.compile(r"[0-9a-f]{64}")
 _NAMED = 10
 """So many frames are named; of more, their number is given."""
@@ -52,14 +54,14 @@ def verify_frames(
     path = Path(target)
     digests: dict[str, str] = {}
     order: list[int] = []
-    enlarge: Enlarge = as_it_is
+    finish: Finish = _as_it_is
     if path.is_file() and path.suffix not in WALK_SUFFIXES:
         record = read_record(path)
         keys = list(record.frame_keys)
         digests = dict(zip(record.frame_keys, record.frame_digests, strict=True))
         walk = _walk_of(record, path)
         order = play_order(len(keys), ping_pong=walk.output.ping_pong, closed=is_closed(walk))
-        enlarge = _enlarging(studio, walk, record)
+        finish = _finishing(studio, walk, record)
         model = studio.model_with(str(record.model["name"]), str(record.model["weights_digest"]))
         recipes: dict[str, Recipe] = {}
     else:
@@ -89,7 +91,7 @@ def verify_frames(
             alone=alone,
             on_frame=lambda _verdict: progress.advance(bar),
         )
-    altered = _altered(studio, path, order, keys, digests, report, enlarge) if digests else None
+    altered = _altered(studio, path, order, keys, digests, report, finish) if digests else None
     ok = report.ok and not altered
     if as_json:
         emit({"target": target, **report.as_dict(), "ok": ok, "altered": altered})
@@ -124,7 +126,7 @@ def _altered(
     keys: Sequence[str],
     digests: Mapping[str, str],
     report: VerificationReport,
-    enlarge: Enlarge,
+    finish: Finish,
 ) -> list[int] | None:
     """Pictures, as played, that show something else than the frames; None if it cannot be told."""
     if file.suffix not in COMPARED:
@@ -136,12 +138,27 @@ def _altered(
         if key in good and studio.frames.read_receipt(key).pixel_digest == digests[key]
     ]
     return altered_frames(
-        file, order, places, lambda place: enlarge(studio.frames.read(keys[place]).pixels)
+        file, order, places, lambda place: finish(studio.frames.read(keys[place]).pixels, place)
     )
 
 
-def _enlarging(studio: Studio, walk: Walk, record: Provenance) -> Enlarge:
+def _as_it_is(picture: ImageArray, _place: int) -> ImageArray:
+    return picture
+
+
+def _finishing(studio: Studio, walk: Walk, record: Provenance) -> Finish:
     """What made the file's pictures of the frames. Raises MediaError if it is not here."""
+    enlarge = _enlarging(studio, walk, record)
+    if not walk.output.captions:
+        return lambda picture, _place: enlarge(picture)
+    height_width = record.model.get("size")
+    if not isinstance(height_width, list) or len(height_width) != 2:  # noqa: PLR2004
+        raise MediaError("its record does not say how large the frames are, and it has captions")
+    captions = captions_of(walk, shown_size(walk, (height_width[0], height_width[1]))[1])
+    return lambda picture, place: captions.below(enlarge(picture), place)
+
+
+def _enlarging(studio: Studio, walk: Walk, record: Provenance) -> Enlarge:
     upscale = walk.output.upscale
     if upscale is None:
         return as_it_is

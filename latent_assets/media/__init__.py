@@ -5,7 +5,16 @@ a thousand of them need not be in memory at once; every file appears whole or no
 """
 
 from latent_assets.media.animation import FORMATS, Format, write_animation
-from latent_assets.media.frames import Frames, check_frames, evenly, ping_pong_order, play_order
+from latent_assets.media.captions import Captions, labelled_grid
+from latent_assets.media.frames import (
+    Frames,
+    ImageArray,
+    check_frames,
+    evenly,
+    ping_pong_order,
+    play_order,
+)
+from latent_assets.media.jpeg import write_jpeg
 from latent_assets.media.provenance import Provenance, inspect_file, root_digest
 from latent_assets.media.stills import (
     SHEET_FRAMES,
@@ -21,13 +30,16 @@ __all__ = [
     "FORMATS",
     "SHEET_FRAMES",
     "THUMBNAIL_FRAMES",
+    "Captions",
     "Format",
     "Frames",
+    "ImageArray",
     "Provenance",
     "check_frames",
     "contact_sheet",
     "evenly",
     "inspect_file",
+    "labelled_grid",
     "picture_grid",
     "ping_pong_order",
     "play_order",
@@ -35,5 +47,6 @@ __all__ = [
     "thumbnail_gif",
     "thumbnail_jpeg",
     "write_animation",
+    "write_jpeg",
     "write_png",
 ]

@@ -68,7 +68,9 @@ FORMATS: dict[str, Format] = {
             "avif", ".avif", "image/avif", "Animated AVIF", writer=video.write_avif, loop_flag=False
         ),
         Format("html", ".html", "text/html", "Web page with a player", writer=player.write_player),
-        Format("png", ".png", "image/png", "PNG grid or contact sheet", lossless=True),
+        Format("png", ".png", "image/png", "PNG: a grid, a sheet, numbered frames", lossless=True),
+        Format("jpg", ".jpg", "image/jpeg", "JPEG of a grid"),
+        Format("poster", "-poster.jpg", "image/jpeg", "JPEG of one frame"),
     )
 }
 """Every output format by the name that walk files use."""

@@ -23,6 +23,7 @@ from latent_assets import __version__
 from latent_assets.errors import MediaError
 from latent_assets.media import xmp
 
+_JPEG_COMMENT, _JPEG_SCAN = 0xFE, 0xDA
 SCHEMA = "latent-assets.provenance/1"
 PNG_KEYWORD = "latent-assets:provenance"
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -135,6 +136,8 @@ def _reader(path: Path) -> Callable[[Path], str | None]:
         return _from_html
     if head.startswith(b"<?xml"):
         return _from_svg
+    if head.startswith(b"\xff\xd8"):
+        return _from_jpeg
     return _from_png if head.startswith(_PNG_SIGNATURE) else _from_image
 
 
@@ -152,6 +155,18 @@ def _from_png(path: Path) -> str | None:
             else:
                 file.seek(length + 4, os.SEEK_CUR)
     return None
+
+
+def _from_jpeg(path: Path) -> str | None:
+    """The comments in front of the picture, joined."""
+    parts = []
+    with path.open("rb") as file:
+        file.seek(2)
+        while len(head := file.read(4)) == 4 and head[0] == 0xFF and head[1] != _JPEG_SCAN:  # noqa: PLR2004
+            content = file.read(max(0, int.from_bytes(head[2:], "big") - 2))
+            if head[1] == _JPEG_COMMENT:
+                parts.append(content)
+    return b"".join(parts).decode("ascii", errors="replace") if parts else None
 
 
 def _from_image(path: Path) -> str | None:

@@ -16,12 +16,12 @@ from latent_assets.media import (
     Provenance,
     contact_sheet,
     evenly,
+    labelled_grid,
     picture_grid,
     play_order,
     thumbnail_gif,
     thumbnail_jpeg,
     write_animation,
-    write_png,
 )
 from latent_assets.media.earlier import keep_earlier
 from latent_assets.media.figures import write_smoothness
@@ -31,6 +31,12 @@ from latent_assets.orchestration.assets import CODE_VERSION, OWNERS
 from latent_assets.orchestration.failures import told
 from latent_assets.orchestration.memory import Memory
 from latent_assets.orchestration.shown import Shown
+from latent_assets.orchestration.single_files import (
+    Write,
+    publish_frames,
+    publish_poster,
+    still,
+)
 from latent_assets.studio import Studio, WalkSpec, shown_size
 from latent_assets.walks.route import is_closed, prompt_places, route
 
@@ -66,15 +72,21 @@ def _animation(common: dict) -> dg.AssetsDefinition:
         order = play_order(
             spec.walk.frames, ping_pong=output.ping_pong, closed=is_closed(spec.walk)
         )
-        pictures = Shown.of(studio, frames, upscaled_frames)
-        played = pictures.at(order)
-        paths = [studio.output_path(spec.name, FORMATS[name].suffix) for name in output.formats]
+        pictures = Shown.of(studio, frames, upscaled_frames).captioned(spec)
+        publish = partial(_publish, studio, memory, spec, frames, pictures)
+        films = [name for name in output.formats if FORMATS[name].animated]
+        paths = [studio.output_path(spec.name, FORMATS[name].suffix) for name in films]
         with told():
-            for name, path in zip(output.formats, paths, strict=True):
+            for name, path in zip(films, paths, strict=True):
                 # The page has a button for there and back: it needs each frame once.
-                shown = pictures.all if name == "html" else played
-                write = partial(write_animation, shown, path, format=name, fps=output.fps)
-                _publish(studio, memory, spec, frames, pictures, path, write)
+                shown = pictures.all if name == "html" else pictures.at(order)
+                publish(path, partial(write_animation, shown, path, format=name, fps=output.fps))
+            if "png" in output.formats:
+                folder = studio.output_path(spec.name, "-frames")
+                paths.append(publish_frames(publish, pictures, folder, spec.name))
+            if "poster" in output.formats:
+                path = studio.output_path(spec.name, FORMATS["poster"].suffix)
+                paths.append(publish_poster(publish, pictures, path, output.poster_frame))
             preview = memory.recall(
                 "animations",
                 [frames["digests"], order, output.fps],
@@ -108,11 +120,19 @@ def _grid(common: dict) -> dg.AssetsDefinition:
         if spec.walk.kind != "grid":
             return show.does_not_apply(f"a walk of the kind {spec.walk.kind} is no grid")
         pictures, columns = Shown.of(studio, frames, upscaled_frames), spec.walk.grid_size
+        publish = partial(_publish, studio, memory, spec, frames, pictures)
         drawn = cache(lambda: picture_grid(pictures.all, columns))
-        path = studio.output_path(spec.name, ".png")
+        labelled = spec.walk.output.captions
+        whole = (lambda: labelled_grid(drawn(), columns, spec.walk.prompts)) if labelled else drawn
+        paths = [studio.output_path(spec.name, ".png")]
         with told():
-            write = _write_still(path, drawn)
-            _publish(studio, memory, spec, frames, pictures, path, write)
+            publish(paths[0], still(paths[0], whole))
+            if "jpg" in spec.walk.output.formats:
+                paths.append(studio.output_path(spec.name, ".jpg"))
+                publish(paths[1], still(paths[1], whole))
+            if "png" in spec.walk.output.formats:
+                folder = studio.output_path(spec.name, "-frames")
+                paths.append(publish_frames(publish, pictures, folder, spec.name))
             preview = memory.recall(
                 "grids",
                 [frames["digests"], columns],
@@ -120,7 +140,7 @@ def _grid(common: dict) -> dg.AssetsDefinition:
             )
         height, width = (side * columns for side in shown_size(spec.walk, spec.rendering.size))
         shown = {"grid": show.picture(preview, spec.name), "size (px)": f"{width} x {height}"}
-        return _files(spec, [path], pictures, shown)
+        return _files(spec, paths, pictures, shown)
 
     return grid
 
@@ -144,8 +164,7 @@ def _report(common: dict) -> dg.AssetsDefinition:
         sheet = cache(lambda: _sheet(pictures))
         path = studio.output_path(spec.name, "-sheet.png")
         with told():
-            write = _write_still(path, sheet)
-            _publish(studio, memory, spec, frames, pictures, path, write)
+            _publish(studio, memory, spec, frames, pictures, path, still(path, sheet))
             preview = memory.recall(
                 "sheets",
                 frames["digests"],
@@ -227,11 +246,6 @@ def _thumbnail(pictures: Shown, order: list[int], fps: float) -> str:
     return thumbnail_gif(chosen, fps=fps * len(places) / len(order))
 
 
-def _write_still(path: Path, picture: Callable[[], np.ndarray]) -> Callable[..., object]:
-    """A writer that draws the picture only when it is called."""
-    return lambda **marks: write_png(picture(), path, **marks)
-
-
 def _write_smoothness(
     pictures: Shown, spec: WalkSpec, adjacent: list[float], path: Path
 ) -> Callable[..., object]:
@@ -261,21 +275,27 @@ def _publish(
     frames: dict,
     pictures: Shown,
     path: Path,
-    write: Callable[..., object],
+    write: Write,
+    place: int | None = None,
 ) -> None:
-    """Make the file, unless it stands as these frames and settings give it."""
+    """Make the file, unless it stands as these frames and settings give it.
+
+    place: of the one frame that it shows, for a file of one.
+    """
     output = spec.walk.output
-    record, signer = _record(studio, spec, frames), studio.credentials
+    record, signer = _record(studio, spec, frames, place), studio.credentials
 
     def make() -> None:
-        keep_earlier(path, output.keep_earlier)
+        if place is None:
+            keep_earlier(path, output.keep_earlier)
         write(provenance=record, seal=signer and signer.seal)
 
-    source = [record, pictures.digests, output.model_dump(mode="json")]
+    digests = pictures.digests if place is None else pictures.digests[place]
+    source = [record, digests, output.model_dump(mode="json")]
     memory.write_once(path, [*source, signer.identity] if signer else source, make)
 
 
-def _record(studio: Studio, spec: WalkSpec, frames: dict) -> dict | None:
+def _record(studio: Studio, spec: WalkSpec, frames: dict, place: int | None) -> dict | None:
     if not studio.settings.metadata:
         return None
     how = spec.rendering
@@ -291,9 +311,15 @@ def _record(studio: Studio, spec: WalkSpec, frames: dict) -> dict | None:
             "precision": how.precision,
             **_upscaler(studio, spec),
         },
-        frame_keys=tuple(frames["keys"]),
-        frame_digests=tuple(frames["digests"]),
+        frame_keys=tuple(frames["keys"] if place is None else [frames["keys"][place]]),
+        frame_digests=tuple(frames["digests"] if place is None else [frames["digests"][place]]),
+        extra={} if place is None else {"frame": place, "of": len(frames["keys"])},
     ).as_dict()
+
+
+def _bytes(path: Path) -> int:
+    """Of a file, or of the files in a folder."""
+    return sum(file.stat().st_size for file in (path.iterdir() if path.is_dir() else [path]))
 
 
 def _upscaler(studio: Studio, spec: WalkSpec) -> dict[str, str]:
@@ -308,7 +334,7 @@ def _upscaler(studio: Studio, spec: WalkSpec) -> dict[str, str]:
 def _files(
     spec: WalkSpec, paths: list[Path], pictures: Shown, metadata: dict, extra: dict | None = None
 ) -> dg.Output[dict]:
-    sizes = {path.name: f"{path.stat().st_size / 1024:.0f} KiB" for path in paths}
+    sizes = {path.name: f"{_bytes(path) / 1024:.0f} KiB" for path in paths}
     document = {"paths": [str(path) for path in paths], **(extra or {})}
     return dg.Output(
         document,

@@ -102,4 +102,4 @@ ModelName = Annotated[
 ]
 """A built-in model, or one of the data folder's models/: which there are, a walk does not know."""
 Sampler = Literal["ddim", "dpm++2m", "euler"]
-Format = Literal["gif", "webp", "mp4", "apng", "avif", "html"]
+Format = Literal["gif", "webp", "mp4", "apng", "avif", "html", "png", "jpg", "poster"]

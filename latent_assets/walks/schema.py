@@ -92,8 +92,9 @@ class Upscale(_Part):
 class Output(_Part):
     """The files that are made of the frames."""
 
-    formats: list[Format] = Field(default_factory=lambda: ["gif"], min_length=1, max_length=6)
-    """gif, webp, mp4, apng, avif, html (a player page)."""
+    formats: list[Format] = Field(default_factory=lambda: ["gif"], min_length=1, max_length=9)
+    """gif, webp, mp4, apng, avif, html (a player page); png (a folder of numbered frames), poster
+    (one frame); of a grid png (its cells) and jpg."""
     fps: Annotated[float, Field(ge=0.1, le=60, allow_inf_nan=False)] = 10.0
     """Frames per second."""
     ping_pong: bool = False
@@ -102,6 +103,10 @@ class Output(_Part):
         Upscale | None, BeforeValidator(Upscale.read, Upscale | Literal[2, 4] | None)
     ] = None
     """Make the pictures 2 or 4 times as large by a small network, or name a method and a factor."""
+    captions: bool = False
+    """Write below each picture where it stands on the walk; around a grid, what its corners are."""
+    poster_frame: Annotated[int, Field(ge=0, le=MAX_FRAMES - 1)] | None = None
+    """The number of the frame on the poster, from 0; default: the one in the middle."""
     keep_earlier: Annotated[int, Field(ge=0, le=1_000)] = 0
     """How many earlier versions of a file are kept when it is made anew."""
 

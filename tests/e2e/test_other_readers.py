@@ -13,7 +13,7 @@ import browser
 import numpy as np
 import pytest
 
-from latent_assets.media import FORMATS, Provenance, write_animation, write_png
+from latent_assets.media import FORMATS, Provenance, write_animation, write_jpeg, write_png
 from latent_assets.media.figures import write_smoothness
 from latent_assets.media.xmp import DRAWN_FROM_DATA, MADE_BY_A_MODEL
 
@@ -138,7 +138,11 @@ def test_exiftool_finds_the_mark_that_a_model_made_it(tmp_path, name):
 def test_exiftool_finds_the_mark_in_stills_and_that_figures_are_drawn_from_data(tmp_path):
     record = Provenance(walk={}, model={}).as_dict()
     write_png(patches((48, 64)), tmp_path / "a.png", provenance=record)
+    write_jpeg(patches((48, 64)), tmp_path / "a.jpg", provenance=record)
     write_smoothness([1.0, 2.0], tmp_path / "a.svg", title="w", provenance=record)
+    (jpg,) = json.loads(told("exiftool", "-json", "-G1", tmp_path / "a.jpg"))
+    assert jpg["XMP-iptcExt:DigitalSourceType"] == MADE_BY_A_MODEL
+    assert json.loads(jpg["File:Comment"]) == record
     (png,) = json.loads(told("exiftool", "-json", "-G1", tmp_path / "a.png"))
     (svg,) = json.loads(told("exiftool", "-json", "-G1", tmp_path / "a.svg"))
     assert png["XMP-iptcExt:DigitalSourceType"] == MADE_BY_A_MODEL

@@ -523,3 +523,85 @@ def test_a_film_made_larger_by_other_weights_is_told_so(studio, instance, monkey
     write_animation(lambda: pictures, film, format="apng", fps=8, provenance=record)
     with pytest.raises(MediaError, match="made larger with other weights"):
         verify_frames(str(film))
+
+
+def test_numbered_frames_and_a_poster_carry_the_record_of_their_own_frame(studio, instance):
+    more = "output: {formats: [png, poster], poster_frame: 1}"
+    write(studio, "w", "a, b", frames=5, more=more)
+    result = run(studio, instance, "w")
+    frames, folder = result.asset_value("frames"), studio.output_path("w", "-frames")
+    names = sorted(path.name for path in folder.iterdir())
+    assert names == [f"w-{number:04}.png" for number in range(5)]
+    for number, name in enumerate(names):
+        with Image.open(folder / name) as image:
+            stored = studio.frames.read(frames["keys"][number]).pixels
+            assert np.array_equal(np.asarray(image), stored)
+        record = inspect_file(folder / name)
+        assert record.frame_keys == (frames["keys"][number],)
+        assert record.extra == {"frame": number, "of": 5}
+    poster = inspect_file(studio.output_path("w", "-poster.jpg"))
+    assert poster.frame_digests == (frames["digests"][1],)
+
+    written = (folder / names[0]).stat().st_mtime_ns
+    assert run(studio, instance, "w").success
+    assert (folder / names[0]).stat().st_mtime_ns == written
+    (folder / "mine.png").write_bytes(b"")
+    write(studio, "w", "a, b", frames=3, more=more)
+    assert run(studio, instance, "w").success
+    assert sorted(path.name for path in folder.iterdir()) == ["mine.png", *names[:3]]
+
+
+def test_a_captioned_film_is_verified_and_its_bands_are_compared_too(
+    studio, instance, capsys, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(Studio, "open", lambda _settings: studio)
+    write(studio, "w", "a, b", frames=3, more="output: {formats: [apng], captions: true}")
+    run(studio, instance, "w")
+    made = studio.output_path("w", ".apng")
+    with Image.open(made) as image:
+        assert image.height > image.width == 32
+        shown = []
+        for number in range(3):
+            image.seek(number)
+            shown.append(np.asarray(image.convert("RGB")).copy())
+
+    def altered(film: Path) -> list[int]:
+        capsys.readouterr()
+        with pytest.raises(typer.Exit):
+            verify_frames(str(film), as_json=True)
+        return json.loads(capsys.readouterr().out)["altered"]
+
+    assert altered(made) == []
+    shown[1][-1, -1] ^= 255
+    film = tmp_path / "w.apng"
+    record = inspect_file(made).as_dict()
+    write_animation(lambda: shown, film, format="apng", fps=8, provenance=record)
+    assert altered(film) == [1]
+
+
+def test_a_grid_has_its_cells_its_jpeg_and_its_labels(studio, instance):
+    text = "kind: grid\nprompts: [a, b, c, d]\ngrid_size: 3\noutput: {formats: [png, jpg]FIELDS}\n"
+    file = studio.settings.walks_dir / "g.yaml"
+    file.write_text(text.replace("FIELDS", ""))
+    assert run(studio, instance, "g").success
+    assert len(list(studio.output_path("g", "-frames").iterdir())) == 9
+    with Image.open(studio.output_path("g", ".jpg")) as image:
+        assert image.size == (96, 96)
+    file.write_text(text.replace("FIELDS", ", captions: true"))
+    assert run(studio, instance, "g").success
+    with Image.open(studio.output_path("g", ".png")) as image:
+        assert image.size > (96, 96)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{formats: [jpg]}", "output.formats: `jpg` is for grids"),
+        ("{poster_frame: 9}", "output.poster_frame: must be less than the walk's 9 frames"),
+    ],
+)
+def test_what_a_walk_cannot_show_is_said_before_it_is_rendered(studio, instance, text, words):
+    write(studio, "w", more=f"output: {text}")
+    result = run(studio, instance, "w")
+    assert words in failures(result)[0]
+    assert studio.counts.frames == 0

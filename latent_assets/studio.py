@@ -31,6 +31,7 @@ from latent_assets.settings import MODELS, SHIPPED_MODELS, Settings
 from latent_assets.store import EncodingStore, FrameStore, Timings
 from latent_assets.store.frames import UPSCALED
 from latent_assets.upscaling import Upscaling, open_upscaling
+from latent_assets.walks.advice import advice
 from latent_assets.walks.recipes import FrameRecipe, Rendering, recipes_of
 from latent_assets.walks.route import route
 from latent_assets.walks.schema import (
@@ -216,7 +217,7 @@ class Studio:
         stored = self.frames.contains(keys)
         missing = tuple(dict.fromkeys(key for key in keys if key not in stored))
         to_upscale = self._to_upscale(spec, keys, stored)
-        warnings = self.read_prompts(spec)
+        warnings = (*self.read_prompts(spec), *advice(spec.walk))
         if missing and (notice := self.download_notice(spec.rendering.model)):
             warnings = (*warnings, notice)
         return Plan(

@@ -9,7 +9,7 @@ import os
 import sys
 
 from latent_assets import interrupts
-from latent_assets.errors import LatentAssetsError, StoppedError
+from latent_assets.errors import InvalidWalkError, LatentAssetsError, StoppedError, UsageError
 
 OF_SIGNALS = 128
 """A command that a signal ended exits with its number and this: 130 after Ctrl-C."""
@@ -54,25 +54,49 @@ def _likeness(error: UnicodeError) -> tuple[str | bytes, int]:
 
 
 def _run() -> int:
+    """Returns the exit code."""
+    from typer import BadParameter, rich_utils
+
+    from latent_assets.cli import common
     from latent_assets.cli.app import app
 
+    common.begin()
+    wrong_usage = next(each for each in BadParameter.__mro__ if each.__name__ == "ClickException")
     try:
-        app()
+        code = app(standalone_mode=False) or 0
     except LatentAssetsError as error:
         return _tell(error)
-    except SystemExit as end:
-        if end.code == StoppedError.exit_code:  # Typer's, of a command that was interrupted
-            return _tell(StoppedError("interrupted"))
+    except wrong_usage as error:
+        rich_utils.rich_format_error(error)
+        return _tell_json(UsageError(error.format_message()))
+    except Exception as defect:
+        _tell_json(LatentAssetsError(f"a defect of latent-assets: {defect!r}"))
         raise
-    return 0
+    # Typer's own way with a command that was interrupted.
+    return _tell(StoppedError("interrupted")) if code == StoppedError.exit_code else code
 
 
 def _tell(error: LatentAssetsError) -> int:
     """Returns the exit code."""
     print(f"latent-assets: {error}", file=sys.stderr)
-    if isinstance(error, StoppedError):
-        return OF_SIGNALS + (interrupts.asked() or StoppedError.exit_code - OF_SIGNALS)
-    return error.exit_code
+    return _tell_json(error)
+
+
+def _tell_json(error: LatentAssetsError) -> int:
+    """Whoever asked for JSON gets an object, also of an error. Returns the exit code."""
+    code = error.exit_code
+    if isinstance(error, StoppedError) and (number := interrupts.asked()):
+        code = OF_SIGNALS + number
+    options = sys.argv[1:]
+    if "--json" in options[: options.index("--") if "--" in options else None]:
+        from latent_assets.cli import common
+
+        if not common.has_emitted():
+            document = {"error": error.problem, "cure": error.cure, "exit_code": code}
+            if isinstance(error, InvalidWalkError):
+                document["errors"] = [problem.as_dict() for problem in error.problems]
+            common.emit(document)
+    return code
 
 
 def _end_at_once(number: int) -> None:

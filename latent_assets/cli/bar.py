@@ -1,5 +1,7 @@
 """How far a render is: a bar on stderr."""
 
+import threading
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,9 +19,12 @@ from rich.progress import (
 from rich.text import Text
 
 from latent_assets import interrupts
-from latent_assets.cli.common import err
+from latent_assets.cli.common import duration, err
 from latent_assets.errors import StoppedError
 from latent_assets.studio import Plan, WalkSpec
+
+TENTH = 10
+SILENCE_S = 30.0
 
 
 class Bar:
@@ -36,6 +41,7 @@ class Bar:
             spec.name, total=self.total, unit="frames", rendered=0, waiting=""
         )
         self._larger: TaskID | None = None
+        self.lines = Lines(spec.name)
 
     @property
     def done(self) -> int:
@@ -47,6 +53,7 @@ class Bar:
         self._rendered += len(keys) if rendered else 0
         self._done.update(keys)
         self._progress.update(self._task, completed=self.done, rendered=self._rendered)
+        self.lines.tell(self.done, self.total, "frames", self._rendered)
 
     def on_upscaled(self, done: int, count: int) -> None:
         """So many of the pictures that were missing are larger now."""
@@ -55,12 +62,65 @@ class Bar:
                 "made larger", total=count, unit="pictures", rendered=0, waiting=""
             )
         self._progress.update(self._larger, completed=done, rendered=done)
+        self.lines.tell(done, count, "pictures made larger", done)
 
     def on_waiting(self, why: str) -> None:
         """Say whom the render waits for; nothing if it goes on."""
         self._progress.update(self._task, waiting=why)
-        if why and not err.is_terminal:
-            err.print(why, markup=False)
+        self.lines.say(why)
+
+
+class Lines:
+    """The same in plain lines, where stderr is no terminal: a file, a journal, a pipe.
+
+    One at every tenth, and one after `SILENCE_S` without.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._began = self._told_at = time.monotonic()
+        self._told = 0
+        self._last = ""
+        self._over = threading.Event()
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def kept_up(self) -> Iterator[None]:
+        """In the block, silence is broken."""
+        if err.is_terminal:
+            yield
+            return
+        thread = threading.Thread(target=self._break_silence, name="lines", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._over.set()
+            thread.join()
+
+    def tell(self, done: int, count: int, unit: str, made: int) -> None:
+        """So many of them are done; made: in this render."""
+        self._last = f"{done} of {count} {unit}"
+        if done < self._told:  # others are counted now
+            self._told = 0
+        if made and done * TENTH // count > self._told * TENTH // count:
+            self._told = done
+            left = (count - done) * (time.monotonic() - self._began) / made
+            self.say(f"{self._last}, {duration(left)} left" if done < count else self._last)
+
+    def say(self, what: str) -> None:
+        """A line, where there is no bar."""
+        if what and not err.is_terminal:
+            with self._lock:
+                self._told_at = time.monotonic()
+            err.print(f"{self._name}: {what}", markup=False)
+
+    def _break_silence(self) -> None:
+        while not self._over.wait(1):
+            now = time.monotonic()
+            if now - self._told_at >= SILENCE_S:
+                since = duration(now - self._began)
+                self.say(f"{self._last or 'no frame yet'}, after {since}")
 
 
 @contextmanager
@@ -69,7 +129,8 @@ def bar_of(spec: WalkSpec, plan: Plan) -> Iterator[Bar]:
     with _progress(plan) as progress, interrupts.telling(_first_signal):
         bar = Bar(progress, spec)
         try:
-            yield bar
+            with bar.lines.kept_up():
+                yield bar
         except KeyboardInterrupt:
             raise StoppedError(
                 f"interrupted: {bar.done} of {bar.total} frames of {spec.name} are stored",
@@ -93,6 +154,7 @@ def _progress(plan: Plan) -> Progress:
         TextColumn("{task.fields[waiting]}", markup=False),
         console=err,
         transient=plan.to_render == 0,
+        disable=not err.is_terminal,
     )
 
 

@@ -37,8 +37,22 @@ FramesOption = Annotated[
 ]
 
 
+_emitted: list[Mapping[str, Any]] = []
+
+
+def begin() -> None:
+    """A command begins: nothing stands on stdout."""
+    _emitted.clear()
+
+
+def has_emitted() -> bool:
+    """Whether an object stands on stdout: there is to be one."""
+    return bool(_emitted)
+
+
 def emit(document: Mapping[str, Any]) -> None:
     """The result as one JSON object on stdout; in ASCII where that is no UTF-8."""
+    _emitted.append(document)
     utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
     print(json.dumps(document, indent=2, ensure_ascii=not utf8))
 

@@ -1,10 +1,13 @@
 """The command `render`: the same assets as in the web UI, run in this process."""
 
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from latent_assets import interrupts, places
 from latent_assets.cli.bar import Bar, bar_of
@@ -15,6 +18,7 @@ from latent_assets.cli.common import (
     WalkArgument,
     duration,
     emit,
+    err,
     open_studio,
     out,
     specify,
@@ -65,7 +69,9 @@ def render(
     plan = studio.plan(spec)
     warn([*plan.warnings, *([] if studio.settings.metadata else [UNMARKED])])
     with bar_of(spec, plan) as bar:
-        paths, rendered = _run(studio, library, spec, bar, model, frames)
+        made = _run(studio, library, spec, bar, model, frames)
+    failed = [check for check in made.failed_checks if check["description"] not in plan.warnings]
+    rendered, paths = made.rendered, made.paths
     result = {
         "walk": spec.name,
         "frames": plan.frames,
@@ -73,16 +79,39 @@ def render(
         "reused": plan.frames - rendered,
         "seconds": round(time.perf_counter() - started, 2),
         "outputs": paths,
+        "warnings": list(plan.warnings),
+        "failed_checks": made.failed_checks,
     }
     if as_json:
         emit(result)
-        return
+    else:
+        _print(result)
+    for check in failed:
+        style = "[red]failed:[/]" if check["severity"] == "ERROR" else "[yellow]warning:[/]"
+        err.print(f"{style} {check['check']}: {escape(str(check['description']))}")
+    if any(check["severity"] == "ERROR" for check in made.failed_checks):
+        raise typer.Exit(1)
+
+
+def _print(result: Mapping[str, Any]) -> None:
     out.print(
-        f"[bold]{spec.name}[/]: {plan.frames} frames, {rendered} rendered,"
-        f" {plan.frames - rendered} reused, {duration(result['seconds'])}"
+        f"[bold]{result['walk']}[/]: {result['frames']} frames, {result['rendered']} rendered,"
+        f" {result['reused']} reused, {duration(result['seconds'])}"
     )
-    for path in paths:
+    for path in result["outputs"]:
         out.print(f"  {path}", markup=False)
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a run gave."""
+
+    paths: list[str]
+    """The finished files."""
+    rendered: int
+    """Frames rendered."""
+    failed_checks: list[dict[str, str]]
+    """check, severity (WARN or ERROR) and description of each that failed."""
 
 
 def _run(
@@ -92,8 +121,8 @@ def _run(
     bar: Bar,
     model: str | None,
     frames: int | None,
-) -> tuple[list[str], int]:
-    """Run the assets of the walk; returns the finished files and how many frames were rendered."""
+) -> Made:
+    """Run the assets of the walk."""
     from latent_assets.orchestration.automation import RETRY_WHOLE_RUNS
     from latent_assets.orchestration.build import build_defs
     from latent_assets.orchestration.instance import open_instance
@@ -121,7 +150,20 @@ def _run(
             raise LatentAssetsError(_why(result), "What was rendered so far is in the store.")
         made = [result.asset_value(name)["paths"] for name in ("animation", "grid", "report")]
         rendered = result.asset_value("frames")["rendered"]
-    return [path for paths in made for path in paths], rendered
+        failed = _failed_checks(result)
+    return Made([path for paths in made for path in paths], rendered, failed)
+
+
+def _failed_checks(result: Any) -> list[dict[str, str]]:
+    return [
+        {
+            "check": check.check_name,
+            "severity": check.severity.name,
+            "description": check.description or "see its run in the web UI",
+        }
+        for check in result.get_asset_check_evaluations()
+        if not check.passed
+    ]
 
 
 def _why(result: Any) -> str:

@@ -28,6 +28,7 @@ from latent_assets.store import claims
 from latent_assets.store.atomic import write_bytes
 from latent_assets.store.failures import explaining
 from latent_assets.studio import Studio
+from latent_assets.walks.advice import advice
 from latent_assets.walks.library import WalkLibrary
 from latent_assets.walks.loading import WALK_SUFFIXES, check_name, load_walk, walk_files
 from latent_assets.walks.problems import printable
@@ -59,13 +60,21 @@ def validate(
         checked = [library.paths().get(str(file), file) for file in files]
     else:
         checked = walk_files(library.folder)
-    problems = [problem for file in checked for problem in _problems(studio, file)]
+    problems: list[WalkProblem] = []
+    warnings: list[str] = []
+    for file in checked:
+        wrong, advised = _look(studio, file)
+        problems += wrong
+        warnings += [f"{printable(str(file))}: {each}" for each in advised]
     if not files:
         told = {problem.file for problem in problems}
         problems += [problem for problem in library.unused() if problem.file not in told]
     if as_json:
-        emit({"ok": not problems, "errors": [problem.as_dict() for problem in problems]})
-    elif problems:
+        errors = [problem.as_dict() for problem in problems]
+        emit({"ok": not problems, "errors": errors, "warnings": warnings})
+        raise typer.Exit(2 if problems else 0)
+    warn(tuple(warnings))
+    if problems:
         for problem in problems:
             err.print(str(problem), markup=False, style="red")
     elif not checked:
@@ -76,15 +85,18 @@ def validate(
     raise typer.Exit(2 if problems else 0)
 
 
-def _problems(studio: Studio, file: Path) -> list[WalkProblem]:
+def _look(studio: Studio, file: Path) -> tuple[list[WalkProblem], tuple[str, ...]]:
+    """What is wrong with a walk file, and what its writer may not have meant."""
     try:
         check_name(file.stem)
-        studio.read_prompts(studio.specify(str(file), load_walk(file)))
+        spec = studio.specify(str(file), load_walk(file))
+        studio.read_prompts(spec)
     except InvalidWalkError as error:
-        return error.problems
+        return error.problems, ()
     except UsageError as error:
-        return [WalkProblem(printable(str(file)), "file", f"{error.problem}. {error.cure}".strip())]
-    return []
+        what = f"{error.problem}. {error.cure}".strip()
+        return [WalkProblem(printable(str(file)), "file", what)], ()
+    return [], advice(spec.walk)
 
 
 def list_walks(as_json: AsJson = False) -> None:

@@ -6,19 +6,20 @@ from latent_assets.orchestration.failures import told
 from latent_assets.orchestration.memory import Memory
 from latent_assets.orchestration.outputs import measured
 from latent_assets.studio import Studio, WalkSpec
+from latent_assets.walks.advice import advice, lengths_that_meet_all, missed_keyframes
 from latent_assets.walks.library import names_of
 from latent_assets.walks.points import Blend
 from latent_assets.walks.recipes import FrameRecipe
 from latent_assets.walks.route import (
     FramePoint,
     is_closed,
-    lengths_on_every_prompt,
     prompt_frames,
     route,
 )
-from latent_assets.walks.schema import walk_prompts
 
 FRAMES = dg.AssetKey("frames")
+SHOWN = 8
+"""So many numbers of frames are told."""
 LARGEST_SEAM = 3.0
 """A loop's seam may be this many usual steps long; more is seen as a jump."""
 
@@ -40,8 +41,11 @@ def frame_checks(partitions: dg.PartitionsDefinition) -> list[dg.AssetChecksDefi
         with told():
             wrong = studio.frames.check(dict.fromkeys(keys))
         listed = keys == frames["keys"]
+        damage = f"{len(wrong)} of {len(keys)} frames are missing or damaged"
+        told_of = damage if wrong else "the list of frames is not the one of the plan"
         return dg.AssetCheckResult(
             passed=not wrong and listed,
+            description=None if listed and not wrong else told_of,
             metadata={
                 "frames": len(keys),
                 "as planned": listed,
@@ -57,9 +61,11 @@ def frame_checks(partitions: dg.PartitionsDefinition) -> list[dg.AssetChecksDefi
         memory: dg.ResourceParam[Memory],
     ) -> dg.AssetCheckResult:
         faults = _figures(studio, memory, walk_spec, frames)["faults"]
+        empty = sorted({*faults["black"], *faults["constant"]})
         return dg.AssetCheckResult(
-            passed=not faults["black"] and not faults["constant"],
+            passed=not empty,
             severity=dg.AssetCheckSeverity.ERROR,
+            description=f"black or of one colour: frames {_some(empty)}" if empty else None,
             metadata={"black": str(faults["black"]), "constant": str(faults["constant"])},
         )
 
@@ -80,6 +86,7 @@ def frame_checks(partitions: dg.PartitionsDefinition) -> list[dg.AssetChecksDefi
         return dg.AssetCheckResult(
             passed=not repeated,
             severity=dg.AssetCheckSeverity.WARN,
+            description=f"like the one before: frames {_some(repeated)}" if repeated else None,
             metadata={"repeated": str(repeated)},
         )
 
@@ -91,16 +98,22 @@ def frame_checks(partitions: dg.PartitionsDefinition) -> list[dg.AssetChecksDefi
             return dg.AssetCheckResult(passed=True, metadata={"does not apply": "one prompt"})
         points = route(spec.walk)
         wrong = _not_as_alone(spec, points, reached, frames["keys"])
-        shown = {point.context for point in points}
-        missed = [p for p in walk_prompts(spec.walk) if Blend.at(p) not in shown]
+        missed = missed_keyframes(spec.walk)
         metadata = {"keyframes": len(reached), "wrong": str(wrong)}
         if missed:
-            metadata["prompts between two frames"] = names_of(missed)
-            metadata["numbers of frames that meet all"] = _better_lengths(spec)
+            metadata["prompts between two frames"] = names_of([prompt for prompt, _ in missed])
+            lengths = lengths_that_meet_all(spec.walk)
+            none = "none; give the keyframes other places (`at`)"
+            metadata["numbers of frames that meet all"] = lengths or none
         # A prompt between two frames is how the walk was written; another picture is a defect.
         severity = dg.AssetCheckSeverity.ERROR if wrong else dg.AssetCheckSeverity.WARN
         return dg.AssetCheckResult(
-            passed=not wrong and not missed, severity=severity, metadata=metadata
+            passed=not wrong and not missed,
+            severity=severity,
+            description=f"not their prompts' pictures: frames {_some(wrong)}"
+            if wrong
+            else next(iter(advice(spec.walk)), None),
+            metadata=metadata,
         )
 
     @dg.asset_check(**common, description="The last frame of a loop leads on to its first.")
@@ -114,9 +127,12 @@ def frame_checks(partitions: dg.PartitionsDefinition) -> list[dg.AssetChecksDefi
         ratio = rms["seam_ratio"]
         if ratio is None:
             return dg.AssetCheckResult(passed=True, metadata={"does not apply": "no loop"})
+        closed = 0 < ratio <= LARGEST_SEAM
+        told = f"from the last frame to the first it is {ratio:.2g} usual steps"
         return dg.AssetCheckResult(
-            passed=0 < ratio <= LARGEST_SEAM,
+            passed=closed,
             severity=dg.AssetCheckSeverity.WARN,
+            description=None if closed else f"{told}, not about one",
             metadata={"seam ratio": ratio, "ideal": 1.0, "at most": LARGEST_SEAM},
         )
 
@@ -143,10 +159,10 @@ def _not_as_alone(
     return wrong
 
 
-def _better_lengths(spec: WalkSpec) -> str:
-    assert spec.walk.kind == "interpolation"  # the corners of a grid are always met
-    lengths = lengths_on_every_prompt(spec.walk)
-    return " or ".join(map(str, lengths)) or "none; give the keyframes other places (`at`)"
+def _some(places: list[int]) -> str:
+    """Numbers of frames for a sentence."""
+    more = f" and {len(places) - SHOWN} more" if len(places) > SHOWN else ""
+    return ", ".join(map(str, places[:SHOWN])) + more
 
 
 def _figures(studio: Studio, memory: Memory, walk_spec: dict, frames: dict) -> dict:

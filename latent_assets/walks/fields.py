@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 MAX_PROMPT_CHARACTERS = 2_000
-MAX_SEED = 2**63 - 1
+MAX_SEED = 2**64 - 1
 
 _FRACTION = re.compile(
     r"[0-9]{1,20}/[0-9]{0,19}[1-9][0-9]{0,19}|-?[0-9]{1,20}(?:\.[0-9]{0,20})?(?:[eE]-?[0-9]{1,3})?"

@@ -22,6 +22,7 @@ from pydantic import (
     model_validator,
 )
 
+from latent_assets.walks.cron import check_cron
 from latent_assets.walks.fields import (
     Ease,
     Format,
@@ -118,63 +119,18 @@ class Output(_Part):
         return formats
 
 
-_CRON_FIELDS = {
-    "minute": (0, 59),
-    "hour": (0, 23),
-    "day of the month": (1, 31),
-    "month": (1, 12),
-    "day of the week": (0, 7),
-}
-_LAST_DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
-_CRON_HELP = 'must have five fields, as "0 2 * * *" for every night at two'
-_CRON_ITEM = re.compile(r"(?:\*|([0-9]{1,2})(?:-([0-9]{1,2}))?)(?:/([1-9][0-9]?))?")
-
-
-def _cron_field(name: str, text: str) -> set[int]:
-    """The numbers that a field of a cron line means; ValueError if it means none."""
-    first, last = bounds = _CRON_FIELDS[name]
-    values = _cron_values(text, bounds)
-    if not values:
-        raise ValueError(
-            f"has {text!r} for the {name}: write a number from {first} to {last}, a list"
-            f" {first},{last}, a range {first}-{last}, * or a step */2"
-        )
-    return values
-
-
-def _cron_values(text: str, bounds: tuple[int, int]) -> set[int]:
-    """The numbers that a list of numbers, ranges and steps means; none if it means nothing."""
-    values: set[int] = set()
-    for item in text.split(","):
-        match = _CRON_ITEM.fullmatch(item)
-        if match is None:
-            return set()
-        first, last = int(match[1] or bounds[0]), int(match[2] or match[1] or bounds[1])
-        step = int(match[3] or 1)
-        if not bounds[0] <= first <= last <= bounds[1] or (match[3] and step > last - first + 1):
-            return set()
-        values.update(range(first, last + 1, step))
-    return values
-
-
 class Schedule(_Part):
     """When the walk is rendered by itself. Schedules are off until switched on in the web UI."""
 
     cron: Annotated[str, StringConstraints(max_length=100)]
-    """Five cron fields, e.g. "0 2 * * *" for every night at two."""
+    """Five cron fields, e.g. "0 2 * * *" for every night at two, "0 2 * * MON-FRI", or @daily."""
     timezone: Annotated[str, StringConstraints(min_length=1, max_length=64)] = "UTC"
     """An IANA time zone, e.g. Europe/Berlin."""
 
     @field_validator("cron")
     @classmethod
-    def _five_fields(cls, cron: str) -> str:
-        fields = cron.split()
-        if len(fields) != len(_CRON_FIELDS):
-            raise ValueError(_CRON_HELP)
-        values = list(map(_cron_field, _CRON_FIELDS, fields))
-        if min(values[2]) > max(_LAST_DAYS[month - 1] for month in values[3]):
-            raise ValueError("names a day that its months do not have")
-        return cron
+    def _a_time_that_comes(cls, cron: str) -> str:
+        return check_cron(cron)
 
     @field_validator("timezone")
     @classmethod

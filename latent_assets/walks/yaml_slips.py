@@ -67,9 +67,9 @@ def cut_text(node: yaml.ScalarNode, path: Sequence[str | int], lines: Sequence[s
 def explain(error: yaml.YAMLError, lines: Sequence[str]) -> tuple[str, int | None]:
     """What is no YAML, in words, and its line from 1; lines: of the file."""
     marks: list[int] = [
-        mark.line
+        min(mark.line, len(lines) - 1)  # the end of a file is behind its last line
         for name in ("context_mark", "problem_mark")
-        if (mark := getattr(error, name, None)) is not None and mark.line < len(lines)
+        if (mark := getattr(error, name, None)) is not None
     ]
     for line in sorted({*marks, *(line - 1 for line in marks if line)}):
         if _hidden_end(lines[line][:_LONGEST]):

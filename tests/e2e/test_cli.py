@@ -4,17 +4,20 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from commands import Answer
-from fakes import fake_studio
+from fakes import SIZE, fake_studio
 from PIL import Image
 
-from latent_assets.cli import main
+from latent_assets.cli import bar, main
 from latent_assets.cli.templates import TEMPLATES
 from latent_assets.rendering import render_frames
 from latent_assets.settings import Settings
+from latent_assets.store import Receipt, environment, pixel_digest
 from latent_assets.studio import Studio
 from latent_assets.walks.loading import load_walk
 
@@ -79,7 +82,7 @@ def test_validate_says_that_good_walks_are_good(cli, data):
     write(data, "bird")
     assert cli("validate").out == "1 walk file is in order\n"
     answer = cli("validate", "--json")
-    assert (answer.code, answer.json) == (0, {"ok": True, "errors": []})
+    assert (answer.code, answer.json) == (0, {"ok": True, "errors": [], "warnings": []})
 
 
 def test_validate_reports_every_error_of_every_file_and_ends_with_2(cli, data):
@@ -91,7 +94,7 @@ def test_validate_reports_every_error_of_every_file_and_ends_with_2(cli, data):
     errors = answer.json["errors"]
     assert not answer.json["ok"]
     assert [(e["file"], e["field"], e["line"]) for e in errors] == [
-        (str(one), "seed", 5), (str(one), "framse", 6), (str(two), "file", 2),
+        (str(one), "seed", 5), (str(one), "framse", 6), (str(two), "file", 1),
     ]  # fmt: skip
     assert all(error["message"] for error in errors)
     plain = cli("validate")
@@ -237,7 +240,7 @@ def test_list_shows_each_walk_and_how_much_of_it_is_rendered(cli, data):
         "description": "A bird",
     }  # fmt: skip
     assert wrong["walk"] == "wrong"
-    assert "is not YAML" in wrong["error"]
+    assert "begins a list" in wrong["error"]
     plain = cli("list").out
     assert "bird" in plain
     assert "wrong: see latent-assets validate" in plain
@@ -355,6 +358,15 @@ def test_wrong_usage_ends_with_2_and_words_on_stderr_alone(cli, data, arguments)
     assert answer.out == ""
     assert answer.err.strip()
 
+    as_json = cli(*arguments, "--json")
+    assert (as_json.code, as_json.err) == (2, answer.err)
+    told = as_json.json
+    assert told["exit_code"] == 2
+    assert told["error"]
+    assert all(word in answer.err for word in told["error"].split()[:3])
+    if "wrong" in arguments:
+        assert told["errors"][0]["line"] == 1
+
 
 @pytest.mark.parametrize(
     ("variable", "value"),
@@ -363,8 +375,9 @@ def test_wrong_usage_ends_with_2_and_words_on_stderr_alone(cli, data, arguments)
 def test_a_wrong_setting_ends_with_2_and_names_the_variable(cli, monkeypatch, variable, value):
     monkeypatch.setenv(f"LATENT_ASSETS_{variable}", value)
     answer = cli("list", "--json")
-    assert (answer.code, answer.out) == (2, "")
+    assert answer.code == 2
     assert f"LATENT_ASSETS_{variable}" in answer.err
+    assert f"LATENT_ASSETS_{variable}" in answer.json["error"]
 
 
 def test_a_finished_file_that_is_not_there_is_called_a_file(cli, tmp_path, monkeypatch):
@@ -372,6 +385,64 @@ def test_a_finished_file_that_is_not_there_is_called_a_file(cli, tmp_path, monke
     assert "there is no file none.gif\n" in cli("verify", "none.gif").err
     (tmp_path / "old.gif").touch()
     assert "old.gif is no walk file\n" in cli("plan", "old.gif").err
+
+
+# --- render -----------------------------------------------------------------------------------
+
+
+def test_a_keyframe_that_no_frame_stands_on_is_told_by_validate_plan_and_render(cli, fake, data):  # noqa: ARG001
+    told = "no frame stands on the keyframe b (between frames 1 and 2): 3 or 5 frames meet all"
+    write(data, "odd", "kind: interpolation\nprompts: [a, b, c]\nframes: 4\n")
+    assert told in cli("validate").err
+    answer = cli("validate", "--json")
+    assert (answer.code, answer.json["ok"], told in answer.json["warnings"][0]) == (0, True, True)
+    assert cli("plan", "odd", "--json").json["warnings"] == [told]
+    answer = cli("render", "odd")
+    assert answer.code == 0
+    assert answer.err.count(told) == 1
+    answer = cli("render", "odd", "--json")
+    assert (answer.code, answer.json["warnings"]) == (0, [told])
+    assert answer.json["failed_checks"] == [
+        {"check": "keyframes_reached", "severity": "WARN", "description": told}
+    ]
+
+
+def test_a_check_that_fails_as_an_error_ends_a_render_with_1(cli, fake, data):
+    """A store that holds a black frame, of a version that did not look for such."""
+    write(data, "w", "kind: interpolation\nprompts: [a, b]\nframes: 5\n")
+    keys = [each.key for each in fake.specify("w", load_walk(data / "walks" / "w.yaml")).recipes()]
+    black = np.zeros((*SIZE, 3), np.uint8)
+    receipt = Receipt(
+        key=keys[2], recipe={}, pixel_digest=pixel_digest(black), batch=(keys[2],), position=0,
+        environment=environment(device="cpu"), seconds=0.1, created="2026-01-01T00:00:00Z",
+    )  # fmt: skip
+    fake.frames.write(keys[2], black, receipt)
+    answer = cli("render", "w")
+    assert answer.code == 1
+    assert "failed: frames_show_something: black or of one colour: frames 2" in answer.err
+    assert "5 frames, 4 rendered" in answer.out
+    answer = cli("render", "w", "--json")
+    assert answer.code == 1
+    assert [check["severity"] for check in answer.json["failed_checks"]] == ["ERROR"]
+
+
+def test_without_a_terminal_a_render_says_in_lines_how_far_it_is(cli, fake, data):  # noqa: ARG001
+    """As under nohup, in a journal or in CI."""
+    write(data, "w", "kind: interpolation\nprompts: [a, b]\nframes: 41\nbatch_size: 2\n")
+    lines = [line for line in cli("render", "w").err.splitlines() if line.startswith("w: ")]
+    assert lines[0].startswith("w: 6 of 41 frames, ")
+    assert lines[0].endswith("s left")
+    assert lines[-1] == "w: 41 of 41 frames"
+    assert 8 <= len(lines) <= 10
+    assert "w: " not in cli("render", "w").err
+
+
+def test_where_nothing_happens_for_long_the_silence_is_broken(monkeypatch, capsys):
+    monkeypatch.setattr(bar, "SILENCE_S", 0.5)
+    lines = bar.Lines("w")
+    with lines.kept_up():
+        time.sleep(2.5)
+    assert "w: no frame yet, after " in capsys.readouterr().err
 
 
 # --- new, schema --------------------------------------------------------------------------------
@@ -533,8 +604,9 @@ def test_inspect_of_a_file_without_a_record_ends_with_1_and_words(cli, tmp_path,
     if content is not None:
         path.write_bytes(content)
     answer = cli("inspect", path, "--json")
-    assert (answer.code, answer.out) == (1, "")
+    assert answer.code == 1
     assert name in answer.err
+    assert name in answer.json["error"]
 
 
 def test_inspect_of_a_folder_is_told(cli, tmp_path):
@@ -572,6 +644,7 @@ def test_render_to_files_and_back_to_a_walk_file(cli, fake, data, tmp_path):
     assert first.code == 0, first.err
     assert {**first.json, "seconds": 0, "outputs": []} == {
         "walk": "bird", "frames": 3, "rendered": 3, "reused": 0, "seconds": 0, "outputs": [],
+        "warnings": [], "failed_checks": [],
     }  # fmt: skip
     gif = data / "outputs" / "bird" / "bird.gif"
     assert str(gif) in first.json["outputs"]
@@ -625,9 +698,10 @@ def test_the_option_metadata_takes_the_place_of_the_setting(
 
     def run(studio, *_arguments):
         seen.append(studio.settings.metadata)
-        return [], 0
+        return module.Made([], 0, [])
 
-    monkeypatch.setattr(sys.modules["latent_assets.cli.render"], "_run", run)
+    module = sys.modules["latent_assets.cli.render"]
+    monkeypatch.setattr(module, "_run", run)
     assert cli("render", "bird", *option).code == 0
     assert seen == [written]
 

@@ -49,20 +49,23 @@ def statuses(data: Path) -> list[dg.DagsterRunStatus]:
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_a_render_stops_when_its_batch_is_stored(data, name):
     number = signal.Signals[name]
-    command = Command(data, "render", "w", pause_s=1)
-    until(lambda: stored(data) == 2)
+    command = Command(data, "render", "w", pause_s=2)
+    until(lambda: stored(data) >= 2)
+    before = stored(data)
     command.signal(number)
     answer = command.answer()
     assert answer.code == 128 + number
-    assert stored(data) == 4
+    # One batch more, if it was not stored already, as the machine is busy, when the signal came.
+    after = stored(data)
+    assert before <= after <= before + 2 < FRAMES
     assert "Stopping when this batch is stored." in answer.err
-    assert "interrupted: 4 of 12 frames of w are stored" in answer.err
+    assert f"interrupted: {after} of 12 frames of w are stored" in answer.err
     assert "Traceback" not in answer.out + answer.err
     assert "Dagster" not in answer.out + answer.err
     assert statuses(data) == [dg.DagsterRunStatus.CANCELED]
 
     again = Command(data, "render", "w", "--json").answer()
-    assert (again.json["rendered"], again.json["reused"]) == (8, 4)
+    assert (again.json["rendered"], again.json["reused"]) == (FRAMES - after, after)
 
 
 def test_a_second_one_stops_in_the_middle_of_a_batch(data):

@@ -137,3 +137,17 @@ def test_a_loop_that_jumps_to_its_first_frame_is_told(studio, instance):
     evaluations = render(studio, instance)
     assert failed(evaluations) == ["loop_closed"]
     assert shown(evaluations["loop_closed"])["seam ratio"] > 3
+
+
+def test_a_check_that_fails_says_so_in_a_sentence(studio, instance):
+    """The command line prints it."""
+    keys = write(studio, "a, b, c, d", frames=24)
+    put(studio, keys[1], np.zeros((*SIZE, 3), np.uint8))
+    evaluations = render(studio, instance)
+    told = {name: evaluations[name].description for name in failed(evaluations)}
+    assert told["frames_show_something"] == "black or of one colour: frames 1"
+    assert told["keyframes_reached"] == (
+        "no frame stands on the keyframes b (between frames 7 and 8), c (between frames 15 and"
+        " 16): 22 or 25 frames meet all"
+    )
+    assert all(evaluations[name].description is None for name in set(evaluations) - set(told))

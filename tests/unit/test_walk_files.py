@@ -342,8 +342,9 @@ guidance_scale: .nan
         (PLACES["at"] % "0", "keyframes[1].at", 3, "no other can have `at` 0"),
         (BASE + "schedule: {cron: 61 2 * * *}\n", "schedule.cron", 4, "'61' for the minute"),
         (BASE + "schedule: {cron: 0 25 * * *}\n", "schedule.cron", 4, "hour: write a number"),
-        (BASE + "schedule: {cron: 0 2 * * MON}\n", "schedule.cron", 4, "day of the week"),
-        (BASE + "schedule: {cron: '@daily'}\n", "schedule.cron", 4, '"0 2 * * *" for every night'),
+        (BASE + "schedule: {cron: 0 2 * * MOM}\n", "schedule.cron", 4, "day of the week"),
+        (BASE + "schedule: {cron: '@often'}\n", "schedule.cron", 4, "@daily"),
+        (BASE + "schedule: {cron: 0 2 *}\n", "schedule.cron", 4, '"0 2 * * *" for every night'),
         (BASE + "schedule: {cron: 0 2 * * *, timezone: Mars}\n", "schedule.timezone", 4, "zone"),
         (BASE + 'description: "\\e"\nsize: 65.5\n', "size", 5, "whole number of pixels"),
     ],
@@ -448,17 +449,19 @@ def test_values_are_shown_without_control_characters_and_short():
 
 
 @pytest.mark.parametrize(
-    "cron", ["0 2 * * *", "*/5 0-6 1,15 * 1-5", "59 23 31 12 7", "0 */2 * * 0"]
-)
+    "cron",
+    ["0 2 * * *", "*/5 0-6 1,15 * 1-5", "59 23 31 12 7", "0 */2 * * 0", "0 2 * * MON-FRI",
+     "0 2 * JAN,jul sun", "@daily", "@weekly", "0 2 L * *", "0 2 * * FRI-MON", "0 0 29 2 *"],
+)  # fmt: skip
 def test_sensible_crons_are_taken(cron):
     assert parse_walk(f"{BASE}schedule: {{cron: '{cron}'}}", "f").schedule.cron == cron
 
 
 @pytest.mark.parametrize(
     "cron",
-    ["60 2 * * *", "0 24 * * *", "0 2 0 * *", "0 2 * 13 *", "0 2 * * 8", "5-1 2 * * *",
-     "0 2 * * * *", "0/0 2 * * *", "a 2 * * *", "1, 2 * * *", "0 2 * * 1-",
-     "0 2 31 2 *", "0 2 30 2 1", "0 2 31 4,6 *", "0 2 * 2-11/11 *", "0 2/3 * * *"],
+    ["60 2 * * *", "0 24 * * *", "0 2 0 * *", "0 2 * 13 *", "0 2 * * 8", "0 2 1W * *",
+     "0 2 * * * *", "0/0 2 * * *", "a 2 * * *", "1, 2 * * *", "0 2 * * 1-", "R 2 * * *",
+     "0 2 31 2 *", "0 2 30 2 *", "0 2 31 4,6 *", "@reboot", "@daily 2", "@every 5m", "? 2 * * *"],
 )  # fmt: skip
 def test_a_cron_that_dagster_would_refuse_is_refused_in_its_own_file(cron):
     """Found only by Dagster it would keep the definitions, and so every walk, from loading."""

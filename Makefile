@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # OpenAI's vocabulary, which KerasCV would download: ours is compared with KerasCV's tokenizer.
 VOCABULARY := $(VENV)/.vocabulary
+# Torch and diffusers, with which our pictures of checkpoints are compared: apart from TensorFlow.
+JUDGE := .venv-judge
 
 .PHONY: help setup demo test test-slow test-parity check format ui clean
 
@@ -14,7 +16,7 @@ help:
 	@echo "make ui         open the web UI"
 	@echo "make check      lint, types, walls between the rooms"
 	@echo "make test-slow  the slow tests: kill -9, full disks, the web UI, S3, the training pipeline"
-	@echo "make test-parity  Stable Diffusion's real architecture against KerasCV: 9 GB, some 15 minutes per model"
+	@echo "make test-parity  Stable Diffusion's real architecture against KerasCV and diffusers: 9 GB, an hour or more"
 
 setup: $(READY)
 
@@ -38,7 +40,12 @@ test: $(VOCABULARY)
 test-slow: setup
 	$(BIN)/python -m pytest -q -m "slow and not parity"
 
-test-parity: setup
+$(JUDGE)/.ready: judge-constraints.txt
+	$(PYTHON) -m venv $(JUDGE)
+	$(JUDGE)/bin/python -m pip install --quiet --disable-pip-version-check -r judge-constraints.txt
+	@touch $(JUDGE)/.ready
+
+test-parity: $(VOCABULARY) $(JUDGE)/.ready
 	$(BIN)/python -m pytest -q -m parity --timeout 3600
 
 check: setup
@@ -55,4 +62,4 @@ ui: setup
 	$(BIN)/latent-assets ui
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(JUDGE) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache

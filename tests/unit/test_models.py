@@ -139,7 +139,7 @@ WRONG = {
     "base: b\nsize: 500\n": ["mine.yaml:2: size: must be a multiple of 64 px (it is 500)"],
     "base: b\nsize: 5120\n": ["mine.yaml:2: size: must be a whole number of pixels"],
     "base: b\nbase: b\n": ["mine.yaml:2: base: is written twice; keep one"],
-    "base: &a b\nvae: *a\n": ["mine.yaml:2: file: aliases"],
+    "base: &a b\nvae: *a\n": ["mine.yaml:1: file: anchors"],
     "- b\n": ["mine.yaml: file: must be a list of `field: value` lines, beginning with `base:`"],
     "base: [\n": ["mine.yaml:2: file: is not YAML"],
 }  # fmt: skip

@@ -174,14 +174,29 @@ def extend_by_hand(text: Any, embeddings: list[list[str]]) -> None:
         text.get_input_embeddings().weight[CLIP_WORDS:] = rows
 
 
+def alphas_cumprod() -> Any:
+    """Diffusers' table of Stable Diffusion's schedule, float64."""
+    from diffusers import DDIMScheduler
+
+    options = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
+    return DDIMScheduler(**options).alphas_cumprod.double()
+
+
+def noise_at(unet: Any, request: dict[str, Any], latents: Any, context: Any) -> Any:
+    """The noise that the denoiser predicts at the request's timestep; of v, what it means."""
+    step = request["timestep"]
+    out = unet(latents, step, context).sample
+    if request["prediction"] == "v_prediction":
+        power = alphas_cumprod()[step]
+        return power.sqrt().float() * out + (1 - power).sqrt().float() * latents
+    return out
+
+
 def ddim(unet: Any, request: dict[str, Any], noise: Any, context: Any, empty: Any) -> Any:
     """DDIM (Song et al. 2021, eta 0) over the given timesteps, with diffusers' table of alphas."""
     import torch
-    from diffusers import DDIMScheduler
 
-    alphas = DDIMScheduler(
-        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear"
-    ).alphas_cumprod.double()
+    alphas = alphas_cumprod()
     steps, scale = request["timesteps"], request["guidance"]
     latents = noise
     both = torch.cat([context, empty.expand_as(context)])
@@ -241,9 +256,7 @@ def main(request_file: str, answer_file: str) -> None:
         if "latents" in arrays:
             latents = first("latents")
             count = len(latents)
-            answer["predicted"] = pipe.unet(
-                latents, request["timestep"], context[:count]
-            ).sample.numpy()
+            answer["predicted"] = noise_at(pipe.unet, request, latents, context[:count]).numpy()
             answer["decoded"] = pipe.vae.decode(latents / 0.18215).sample.numpy()
         if "noise" in arrays:
             noise = first("noise")

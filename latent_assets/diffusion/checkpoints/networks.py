@@ -33,19 +33,27 @@ def load(checkpoint: Checkpoint, precision: str, truncate: bool = False) -> Late
     more than one of them in memory.
     """
     built = build_networks(checkpoint.architecture.open_clip, precision)
-    networks: Networks = dict(zip((TEXT, UNET, VAE), built, strict=True))
-    variables = dict(_variables(networks, checkpoint.architecture.weights))
+    fill(dict(zip((TEXT, UNET, VAE), built, strict=True)), checkpoint)
+    return assemble(built, truncate, checkpoint.placeholders.ids())
+
+
+def fill(networks: Networks, checkpoint: Checkpoint) -> None:
+    """Give KerasCV's networks, or some of them, a checkpoint's weights and its way to compute."""
+    arch = checkpoint.architecture
+    weights = tuple(weight for weight in arch.weights if weight.network in networks)
+    variables = dict(_variables(networks, weights))
     if checkpoint.weights is None:
         for network, path in checkpoint.keras.items():
             load_h5(networks[network], path, checkpoint.title)
     else:
         _compute_as_trained(networks, checkpoint.activation)
-        for name, source in checkpoint.weights.sources.items():
-            weight = checkpoint.architecture.by_name[name]
-            variables[name].assign(_for_keras(source.read(), weight, variables[name].shape))
+        for weight in weights:
+            variable = variables[weight.name]
+            values = checkpoint.weights.sources[weight.name].read()
+            variable.assign(_for_keras(values, weight, variable.shape))
     _merge_loras(checkpoint, variables)
-    _extend_vocabulary(checkpoint, networks[TEXT])
-    return assemble(built, truncate, checkpoint.placeholders.ids())
+    if TEXT in networks:
+        _extend_vocabulary(checkpoint, networks[TEXT])
 
 
 # --- where a weight is ------------------------------------------------------------------------
@@ -79,6 +87,8 @@ def _for_keras(values: FloatArray, weight: Weight, shape: tuple[int, ...]) -> Fl
 def _merge_loras(checkpoint: Checkpoint, variables: dict[str, Any]) -> None:
     for lora, strength in checkpoint.loras:
         for change in lora.changes:
+            if change.target not in variables:
+                continue
             weight = checkpoint.architecture.by_name[change.target]
             variable = variables[change.target]
             delta = np.float32(strength) * lora.delta(change, weight.shape)
@@ -106,18 +116,22 @@ def _extend_vocabulary(checkpoint: Checkpoint, encoder: Any) -> None:
 def _compute_as_trained(networks: Networks, activation: str) -> None:
     from keras.layers import GroupNormalization
 
-    for layer in networks[UNET].layers:
+    for layer in _layers(networks, UNET):
         if type(layer).__name__ == "SpatialTransformer":
             layer.norm.epsilon = ORIGINAL_EPSILON
             geglu = layer.transformer_block.geglu
             geglu.__class__ = _exact_geglu(type(geglu))
-    for layer in networks[VAE].layers:
+    for layer in _layers(networks, VAE):
         for part in (layer, *vars(layer).values()):
             if isinstance(part, GroupNormalization):
                 part.epsilon = ORIGINAL_EPSILON
-    for layer in networks[TEXT].layers:
+    for layer in _layers(networks, TEXT):
         if type(layer).__name__ == "CLIPEncoderLayer":
             layer.activation = _activation(activation)
+
+
+def _layers(networks: Networks, name: str) -> list[Any]:
+    return networks[name].layers if name in networks else []
 
 
 def _exact_geglu(geglu: type) -> type:

@@ -60,6 +60,32 @@ Position = Annotated[
     PlainSerializer(str, return_type=str),
     WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, {"type": "string"}]}),
 ]
+
+
+def _place(value: object) -> Fraction:
+    try:
+        return _exact(value)
+    except ValueError:
+        raise ValueError(
+            "must be a place from 0 to 1, a fraction such as 1/3, a frame such as 30, or a time"
+            " such as 2s"
+        ) from None
+
+
+KeyframePlace = Annotated[
+    Fraction,
+    BeforeValidator(_place),
+    PlainSerializer(str, return_type=str),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "minimum": 0, "maximum": 1},
+                {"type": "integer", "minimum": 0},
+                {"type": "string"},
+            ]
+        }
+    ),
+]
 GuidanceScale = Annotated[float, Field(ge=0, le=50, allow_inf_nan=False)]
 Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
 MIN_SIDE, MAX_SIDE = 64, 2048

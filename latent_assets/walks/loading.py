@@ -20,6 +20,7 @@ from latent_assets.walks.problems import (
     shown,
 )
 from latent_assets.walks.schema import MAX_NAME_CHARACTERS, NAME_PATTERN, WALK_ADAPTER, Walk
+from latent_assets.walks.written import FIELDS
 from latent_assets.walks.yaml_slips import (
     ALIAS,
     ANCHOR,
@@ -35,6 +36,9 @@ MAX_FILE_BYTES = 256 * 1024
 MAX_DEPTH = 12
 MAX_EVENTS = 20_000
 """Twice what a walk of a thousand keyframes, each with all its fields, takes."""
+_NUMBERS = {"tag:yaml.org,2002:int", "tag:yaml.org,2002:float"}
+_BY_PLACE = {(field,) for field in FIELDS}
+"""Fields that may be a map whose names are numbers."""
 WALK_SUFFIXES = (".yaml", ".yml")
 
 
@@ -169,6 +173,8 @@ def _note_lines(
         kept: dict[str, tuple[yaml.Node, yaml.Node]] = {}
         for key, value in node.value:
             line = key.start_mark.line + 1
+            if path in _BY_PLACE and key.tag in _NUMBERS:
+                key.tag = "tag:yaml.org,2002:str"  # 30: a dog
             if key.tag != "tag:yaml.org,2002:str" or not key.value.isprintable():
                 field = dotted(path) or "file"
                 yield WalkProblem(file, field, "field names are plain words", line)

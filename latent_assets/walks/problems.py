@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from latent_assets.errors import WalkProblem
 from latent_assets.walks.schema import KINDS, FieldError
+from latent_assets.walks.written import as_written
 
 FieldPath = tuple[str | int, ...]
 Lines = dict[FieldPath, int]
@@ -56,7 +57,9 @@ def problems_of(
     found = error.errors(include_url=False, include_context=True)
     for raw in islice(found, MAX_PROBLEMS):
         detail: dict[str, Any] = {**raw}
-        path = _field_path(detail["loc"], lines)
+        location = detail["loc"][detail["loc"][:1] != () and detail["loc"][0] in KINDS :]
+        written = as_written(document, location)
+        path = _field_path(written, lines)
         message = _message(detail, path, kind if isinstance(kind, str) and not known else None)
         if known and detail["type"] == "extra_forbidden" and len(path) == 1:
             message = f"is not a field here{_hint(str(path[0]), known)}"
@@ -64,7 +67,10 @@ def problems_of(
             path = ("kind",)
             detail["input"] = kind
         elif isinstance(cause := (detail.get("ctx") or {}).get("error"), FieldError):
-            path, detail["input"] = (*path, *cause.path), cause.value
+            location = (*path, *cause.path)
+            path, detail["input"] = as_written(document, location), cause.value
+        if path != location and path in lines:  # as it was written, not as we made it
+            detail["input"] = _value(document, path)
         field = dotted(path) or "walk"
         if (field, message) in seen:
             continue
@@ -81,6 +87,17 @@ def problems_of(
         yield WalkProblem(file, field, message, line, value)
     if len(found) > MAX_PROBLEMS:
         yield WalkProblem(file, "walk", f"and {len(found) - MAX_PROBLEMS} problems more")
+
+
+def _value(document: Mapping[str, Any], path: FieldPath) -> object:
+    """What stands in the file there."""
+    value: Any = document
+    for part in path:
+        try:
+            value = value[part]
+        except (LookupError, TypeError):
+            return None
+    return value
 
 
 def _field_path(location: tuple[int | str, ...], lines: Mapping[FieldPath, int]) -> FieldPath:

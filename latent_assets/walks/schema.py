@@ -7,6 +7,7 @@ Their JSON Schema is exported to `data/walks/schema.json`, so that editors compl
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -27,14 +28,15 @@ from latent_assets.walks.fields import (
     Ease,
     Format,
     GuidanceScale,
+    KeyframePlace,
     ModelName,
-    Position,
     PromptText,
     RequiredPrompt,
     Sampler,
     Seed,
     Size,
 )
+from latent_assets.walks.written import PlaceError, placed
 
 MAX_FRAMES = 10_000
 MAX_GRID_SIDE = 64
@@ -52,8 +54,9 @@ class Keyframe(_Part):
     """An anchor of an interpolation: a prompt, and where the walk reaches it."""
 
     prompt: RequiredPrompt
-    at: Position | None = None
-    """Where on the walk, from 0 (first frame) to 1 (last frame); default: evenly spaced."""
+    at: KeyframePlace | None = None
+    """Where on the walk, from 0 (first frame) to 1 (last frame), as a fraction (1/3), a frame
+    counted from 0 (30), or a time (2s); default: evenly spaced."""
     seed: Seed | None = None
     """Noise at this keyframe; between two seeds the noise is interpolated spherically."""
     ease: Ease = "linear"
@@ -185,19 +188,41 @@ class _Guided(_Walk):
     """How closely the pictures follow the prompt; 1 switches guidance off."""
 
 
+def _or_by_place(schema: dict[str, Any]) -> None:
+    """JSON Schema of a list, or else of a map from places to what stands there."""
+    items = schema["anyOf"][0]["items"]
+    prompt = {"type": "string", "minLength": 1}
+    each = {"anyOf": [prompt, items]} if "$ref" in items else prompt
+    schema["anyOf"].insert(1, {"type": "object", "additionalProperties": each})
+
+
 class Interpolation(_Moving, _Guided):
     """From prompt to prompt."""
 
     kind: Literal["interpolation"]
-    prompts: Annotated[list[RequiredPrompt], Field(min_length=2, max_length=1_000)] | None = None
-    """Two or more, evenly spaced."""
-    keyframes: Annotated[list[Keyframe], Field(min_length=2, max_length=1_000)] | None = None
-    """In place of `prompts`, to set places, seeds and easing."""
+    prompts: Annotated[list[RequiredPrompt], Field(min_length=2, max_length=1_000)] | None = Field(
+        default=None, json_schema_extra=_or_by_place
+    )
+    """Two or more, evenly spaced; or a map from places to prompts."""
+    keyframes: Annotated[list[Keyframe], Field(min_length=2, max_length=1_000)] | None = Field(
+        default=None, json_schema_extra=_or_by_place
+    )
+    """In place of `prompts`, to set places, seeds and easing; or a map from places to them."""
     closed: bool = False
     """Walk back to the first prompt: a loop without a repeated frame."""
     method: Literal["lerp", "slerp"] = "lerp"
     """Straight through the text encodings, or along the sphere."""
     noise: Literal["fixed", "varying", "loop"] = "fixed"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keyframes_in_their_places(cls, document: object) -> object:
+        if not isinstance(document, Mapping):
+            return document
+        try:
+            return placed(document, MAX_FRAMES)
+        except PlaceError as error:
+            raise FieldError(str(error), error.path, error.value) from None
 
     @model_validator(mode="after")
     def _one_source_of_keyframes(self) -> Interpolation:

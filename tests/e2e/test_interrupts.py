@@ -1,5 +1,8 @@
 """A render that is asked to stop stops, in whatever stage it is, and nothing is lost."""
 
+import math
+import random
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -34,11 +37,11 @@ def stored(data: Path) -> int:
     return len(list(fake_studio(data).frames.keys()))
 
 
-def until(what, within_s: float = 90) -> None:
+def until(what, within_s: float = 90, poll_s: float = 0.02) -> None:
     deadline = time.monotonic() + within_s
     while not what():
         assert time.monotonic() < deadline, "it did not come"
-        time.sleep(0.02)
+        time.sleep(poll_s)
 
 
 def statuses(data: Path) -> list[dg.DagsterRunStatus]:
@@ -105,3 +108,77 @@ def test_a_walk_that_is_whole_waits_for_nobody(data):
     assert answer.json["reused"] == FRAMES
     assert "waiting" not in answer.err
     assert first.kill()
+
+
+MOMENTS = 20
+OVER_S = 2.0
+"""Of processor time, from the signal to the end: the machine may have other things to do."""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1500)
+def test_twenty_interrupts_at_random_moments_lose_nothing(tmp_path):
+    """From the start to the last word; each time the next render makes the rest."""
+    chance = random.Random(10)
+
+    def fresh(name: str) -> Path:
+        (tmp_path / name / "walks").mkdir(parents=True)
+        (tmp_path / name / "walks" / "w.yaml").write_text(
+            WALK + "output: {formats: [gif, mp4], ping_pong: true}\n"
+        )
+        return tmp_path / name
+
+    expected = fresh("expected")
+    assert Command(expected, "render", "w").answer().code == 0  # the first start is a slow one
+    (expected / "dagster").rename(tmp_path / "before")
+    shutil.rmtree(expected / "store")
+    whole = Command(expected, "render", "w")
+    usual_s = used_by(whole)
+    assert whole.answer().code == 0
+    done: list[int] = []
+    for moment in range(MOMENTS):
+        data = fresh(f"data-{moment}")
+        number = (signal.SIGINT, signal.SIGTERM)[moment % 2]
+        after_s = chance.uniform(0.05, usual_s)
+        story = f"moment {moment}: {number.name} after {after_s:.2f} of {usual_s:.2f} s"
+        command = Command(data, "render", "w", pause_s=0.05)
+        until(lambda c=command, s=after_s: c.cpu_s >= s or c.over_within(0), poll_s=0.005)
+        if command.over_within(0):
+            continue
+        at = command.cpu_s
+        command.signal(number)
+        used_s = used_by(command) - at
+        answer = command.answer()
+        story += f": {used_s:.2f} s, exit {answer.code}\n{answer.err}"
+        # A signal may come before Python listens, or when all is done.
+        assert answer.code in {128 + number, -number, 0}, story
+        assert used_s < OVER_S, story
+        assert "Traceback" not in answer.err or "latent_assets.cli import main" in answer.err, story
+        assert not list(data.rglob(".tmp-*")), story
+        count = stored(data)
+        done.append(count)
+        if answer.code == 128 + number and (data / "dagster" / "history").exists():
+            ended = {dg.DagsterRunStatus.CANCELED, dg.DagsterRunStatus.SUCCESS}
+            assert set(statuses(data)) <= ended, story
+        again = Command(data, "render", "w", "--json").answer()
+        assert again.code == 0, f"{story}\nthen {again.err}"
+        assert again.json["rendered"] == FRAMES - count, story
+        assert files(data) == files(expected), story
+    # The moments fell into all parts of the render.
+    assert min(done) == 0
+    assert max(done) == FRAMES
+    assert any(0 < count < FRAMES for count in done)
+
+
+def used_by(command: Command) -> float:
+    """Let it end; the processor time that it had used when it was last seen."""
+    used = 0.0
+    while (now := command.cpu_s) < math.inf and not command.over_within(0.005):
+        used = now
+    return used
+
+
+def files(data: Path) -> dict[str, bytes]:
+    return {
+        path.name: path.read_bytes() for path in (data / "outputs").rglob("*") if path.is_file()
+    }

@@ -4,6 +4,9 @@ Python runs its handlers between two instructions of the main thread, and that m
 TensorFlow for minutes. So a thread of ours hears each signal at once, through the pipe of
 `signal.set_wakeup_fd`. Handlers remain what they were: whoever wants to finish something first
 says so by `deferred`.
+
+A handler may also run in a finalizer, where Python drops what it raises, with a traceback on the
+screen. Such a signal is sent once more, a moment later.
 """
 
 from __future__ import annotations
@@ -11,12 +14,14 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_MOMENT_S = 0.02
 TWICE_S = 0.5
 """A second signal that comes sooner is the first one's echo: `timeout` sends two."""
 
@@ -29,6 +34,7 @@ class _Heard:
         self.deferred = 0
         self.listeners: list[Callable[[int], None]] = []
         self.hearing = False
+        self.sent_again = 0
 
 
 _heard = _Heard()
@@ -57,6 +63,8 @@ def hearing(at_once: Callable[[int], None] | None = None) -> Iterator[None]:
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     before = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    unraisable = sys.unraisablehook
+    sys.unraisablehook = lambda dropped: _send_again(dropped) or unraisable(dropped)
     thread = threading.Thread(target=_hear, args=(reading, at_once), name="ears", daemon=True)
     _heard.hearing, _heard.first = True, None
     thread.start()
@@ -64,6 +72,7 @@ def hearing(at_once: Callable[[int], None] | None = None) -> Iterator[None]:
         yield
     finally:
         signal.set_wakeup_fd(before)
+        sys.unraisablehook = unraisable
         os.close(writing)
         thread.join()
         _heard.hearing = False
@@ -124,12 +133,33 @@ def raise_keyboard_interrupt() -> None:
         signal.signal(number, interrupt)
 
 
+def _send_again(dropped: sys.UnraisableHookArgs) -> bool:
+    """Whether what a finalizer dropped was an interrupt."""
+    interrupt = issubclass(dropped.exc_type, BaseException) and not issubclass(
+        dropped.exc_type, (Exception, SystemExit, GeneratorExit)
+    )
+    if interrupt:
+        timer = threading.Timer(_MOMENT_S, _interrupt_main)
+        timer.daemon = True
+        timer.start()
+    return interrupt
+
+
+def _interrupt_main() -> None:
+    if _heard.hearing:
+        _heard.sent_again += 1
+        os.kill(os.getpid(), signal.SIGINT)
+
+
 def _hear(pipe: int, at_once: Callable[[int], None] | None) -> None:
     first_at: float | None = None
     with open(pipe, "rb", buffering=0) as signals:
         while byte := signals.read(1):
             number = byte[0]
             if number not in SIGNALS:
+                continue
+            if number == signal.SIGINT and _heard.sent_again:
+                _heard.sent_again -= 1
                 continue
             if first_at is None:
                 first_at = time.monotonic()

@@ -153,7 +153,7 @@ def test_twenty_interrupts_at_random_moments_lose_nothing(tmp_path):
         # A signal may come before Python listens, or when all is done.
         assert answer.code in {128 + number, -number, 0}, story
         assert used_s < OVER_S, story
-        assert "Traceback" not in answer.err or "latent_assets.cli import main" in answer.err, story
+        assert "Traceback" not in answer.err, story
         assert not list(data.rglob(".tmp-*")), story
         count = stored(data)
         done.append(count)

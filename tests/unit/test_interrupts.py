@@ -1,0 +1,130 @@
+"""Signals are heard wherever the main thread is, and none is lost."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from latent_assets import interrupts
+
+
+def send(number: int = signal.SIGINT, after_s: float = 0.0) -> None:
+    threading.Timer(after_s, os.kill, (os.getpid(), number)).start()
+
+
+def wait(seconds: float = 10) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        time.sleep(0.01)
+
+
+def test_an_interrupt_waits_for_what_must_be_finished():
+    told, finished = [], []
+    with interrupts.hearing(), interrupts.telling(told.append):
+        assert interrupts.asked() is None
+        with pytest.raises(KeyboardInterrupt), interrupts.deferred():  # noqa: PT012 - the block is it
+            assert interrupts.is_deferred()
+            send()
+            while interrupts.asked() is None:
+                time.sleep(0.01)
+            finished.append(True)
+        assert not interrupts.is_deferred()
+        assert interrupts.asked() == signal.SIGINT
+    assert (told, finished) == ([signal.SIGINT], [True])
+
+
+def test_a_failure_does_not_swallow_the_interrupt_that_waited():
+    with interrupts.hearing(), pytest.raises(KeyboardInterrupt), interrupts.deferred():  # noqa: PT012
+        os.kill(os.getpid(), signal.SIGINT)
+        raise RuntimeError("the batch failed")
+
+
+def test_what_was_not_interrupted_goes_on():
+    with interrupts.hearing(), interrupts.deferred():
+        pass
+    assert interrupts.asked() is None
+
+
+class Finalized:
+    """Its end comes while a signal is handled."""
+
+    def __del__(self) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        for _ in range(1000):  # the handler runs here, and what it raises is dropped
+            pass
+
+
+def test_an_interrupt_that_a_finalizer_drops_comes_again(capsys):
+    seconds = []
+    with interrupts.hearing(at_once=seconds.append), pytest.raises(KeyboardInterrupt):  # noqa: PT012
+        Finalized()
+        wait()
+    assert capsys.readouterr().err == ""
+    assert seconds == []  # nobody asked twice
+
+
+def test_another_failure_of_a_finalizer_is_still_shown(monkeypatch):
+    shown = []
+    monkeypatch.setattr(sys, "unraisablehook", shown.append)
+
+    class Wrong:
+        def __del__(self) -> None:
+            raise ValueError("no interrupt")
+
+    with interrupts.hearing():
+        Wrong()
+    assert [str(each.exc_value) for each in shown] == ["no interrupt"]
+
+
+LONG_CALL = """
+import ctypes, os
+from latent_assets import interrupts
+with interrupts.hearing(at_once=lambda number: os._exit(128 + number)):
+    interrupts.raise_keyboard_interrupt()
+    print("calls", flush=True)
+    while True:
+        try:
+            ctypes.CDLL(None).sleep(600)
+        except KeyboardInterrupt:
+            pass
+"""
+
+
+def test_a_second_one_ends_a_process_that_heeds_none():
+    with subprocess.Popen(
+        [sys.executable, "-c", LONG_CALL], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout.readline() == "calls\n"
+        process.send_signal(signal.SIGINT)
+        time.sleep(interrupts.TWICE_S / 5)
+        process.send_signal(signal.SIGINT)  # an echo
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(interrupts.TWICE_S * 2)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 128 + signal.SIGTERM
+
+
+IGNORING = """
+import os, signal, time
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
+from latent_assets import interrupts
+interrupts.raise_keyboard_interrupt()
+os.kill(os.getpid(), signal.SIGHUP)
+print("lives", flush=True)
+try:
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(60)
+except KeyboardInterrupt:
+    print("ends")
+"""
+
+
+def test_sigterm_is_an_interrupt_and_what_nohup_ignores_stays_ignored():
+    done = subprocess.run(
+        [sys.executable, "-c", IGNORING], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout == "lives\nends\n"

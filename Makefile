@@ -8,11 +8,12 @@ VOCABULARY := $(VENV)/.vocabulary
 # Torch and diffusers, with which our pictures of checkpoints are compared: apart from TensorFlow.
 JUDGE := .venv-judge
 
-.PHONY: help setup demo test test-slow test-parity check format ui clean
+.PHONY: help setup demo test test-installed test-slow test-parity check format ui clean
 
 help:
 	@echo "make demo       set up and render the first walk"
 	@echo "make test       set up and run all fast tests"
+	@echo "make test-installed  build the wheel, install it into a new environment, render in an empty folder"
 	@echo "make ui         open the web UI"
 	@echo "make check      lint, types, walls between the rooms"
 	@echo "make test-slow  the slow tests: kill -9, full disks, the web UI, S3, the training pipeline"
@@ -57,6 +58,11 @@ check: setup
 format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# As a user installs it: a wheel, a new environment, an empty folder.
+test-installed: setup
+	rm -rf build/wheel && $(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps -w build/wheel .
+	bash scripts/try_installed.sh $(PYTHON) build/wheel/*.whl
 
 ui: setup
 	$(BIN)/latent-assets ui

@@ -1,23 +1,24 @@
-"""The settings of a deployment, from environment variables.
+"""The settings of a deployment, from environment variables and the project's file.
 
-What belongs to a walk is in its file; all else is here, and every setting has a default.
+What belongs to a walk is in its file; all else is here, and every setting has a default. A variable
+counts more than the file `latent-assets.toml`.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from latent_assets import places
 from latent_assets.diffusion.tensorflow_runtime import PRECISIONS
 from latent_assets.errors import UsageError
 from latent_assets.models import BUILT_IN, ModelLibrary
+from latent_assets.project_file import Project, find_project
+from latent_assets.shipped import SHIPPED_MODELS
 
 PREFIX = "LATENT_ASSETS_"
-PROJECT_ROOT = Path(__file__).resolve().parents[1]
-SHIPPED_MODELS = PROJECT_ROOT / "data" / "models"
 ALGORITHMS = ("es256", "es384", "es512", "ps256", "ps384", "ps512", "ed25519")
 """Kinds of keys that C2PA takes."""
 MODELS = BUILT_IN
@@ -28,7 +29,7 @@ MODELS = BUILT_IN
 class Settings:
     """Where things lie and how frames are computed; each field is a variable LATENT_ASSETS_*."""
 
-    data: Path = PROJECT_ROOT / "data"
+    data: Path = field(default_factory=lambda: find_project().data)
     """Holds walks/, store/, outputs/, dagster/ and models/; another folder is a world apart."""
     store: str = ""
     """The frame store, a folder or any fsspec URL (s3://bucket/frames); default: data/store."""
@@ -59,9 +60,14 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
-        """Read LATENT_ASSETS_*. Raises UsageError, naming the variable and what it may be."""
-        env = os.environ if environment is None else environment
+        """Read LATENT_ASSETS_*, and the project's file for those that are not set.
+
+        Raises UsageError, naming the variable and what it may be. environment: alone counts, if
+        it is given.
+        """
+        project = find_project() if environment is None else Project()
         known = {PREFIX + name.upper() for name in cls.__dataclass_fields__}
+        env = _with_project(os.environ if environment is None else environment, project, known)
         unknown = sorted(name for name in env if name.startswith(PREFIX) and name not in known)
         if unknown:
             raise UsageError(
@@ -77,7 +83,7 @@ class Settings:
                 text = text.strip()
             return places.folder(text, PREFIX + name) if text else None
 
-        default = cls()
+        default = cls(data=project.data)
         seed, jit = get("RANDOM_WEIGHTS"), get("JIT")
         certificate, key = folder("C2PA_CERTIFICATE"), folder("C2PA_KEY")
         if (certificate is None) != (key is None):
@@ -170,6 +176,20 @@ class Settings:
     def library(self) -> ModelLibrary:
         """The user's own models."""
         return ModelLibrary(self.models_dir)
+
+
+def _with_project(
+    environment: Mapping[str, str], project: Project, known: set[str]
+) -> Mapping[str, str]:
+    """The variables, and for those that are not set what the project's file says."""
+    told = {PREFIX + name.upper(): text for name, text in project.settings.items()}
+    if unknown := sorted(told.keys() - known):
+        names = ", ".join(sorted(name.removeprefix(PREFIX).lower() for name in known))
+        raise UsageError(
+            f"{project.path}: {unknown[0].removeprefix(PREFIX).lower()} is no setting",
+            f"Known are: {names}.",
+        )
+    return {**told, **{name: text for name, text in environment.items() if text.strip()}}
 
 
 def _absolute(path: Path | None) -> str:

@@ -27,7 +27,8 @@ from latent_assets.media.animation import FORMATS, animated_format, checked_fps
 from latent_assets.media.captions import Captions
 from latent_assets.media.signing import Credentials
 from latent_assets.media.stills import MAX_SIDE_PX
-from latent_assets.settings import MODELS, SHIPPED_MODELS, Settings
+from latent_assets.settings import MODELS, Settings
+from latent_assets.shipped import SHIPPED_MODELS
 from latent_assets.store import EncodingStore, FrameStore, Timings
 from latent_assets.store.frames import UPSCALED
 from latent_assets.upscaling import Upscaling, open_upscaling

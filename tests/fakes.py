@@ -12,7 +12,8 @@ import numpy as np
 from latent_assets.diffusion.protocol import EngineOptions, FloatArray, ImageArray, ModelInfo
 from latent_assets.diffusion.schedule import SamplingSchedule
 from latent_assets.diffusion.tensorflow_runtime import Device
-from latent_assets.settings import PROJECT_ROOT, Settings
+from latent_assets.settings import Settings
+from latent_assets.shipped import PROJECT_ROOT
 from latent_assets.store import EncodingStore, FrameStore, Timings
 from latent_assets.store.frames import UPSCALED
 from latent_assets.studio import Studio

@@ -3,7 +3,7 @@
 import typer
 
 from latent_assets import __version__
-from latent_assets.cli import doctor, files, models, render, store, system, ui, walks
+from latent_assets.cli import doctor, files, models, project, render, store, system, ui, walks
 
 app = typer.Typer(
     name="latent-assets",
@@ -23,5 +23,5 @@ def _version(
         raise typer.Exit
 
 
-for module in (walks, render, files, store, models, system, ui, doctor):
+for module in (project, walks, render, files, store, models, system, ui, doctor):
     module.register(app)

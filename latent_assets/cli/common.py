@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from latent_assets.errors import UsageError
 from latent_assets.settings import MODELS, Settings
+from latent_assets.shipped import SHIPPED_WALKS
 from latent_assets.studio import Studio, WalkSpec
 from latent_assets.walks.library import WalkLibrary
 from latent_assets.walks.loading import WALK_SUFFIXES, check_name
@@ -75,7 +76,11 @@ def find_walk(studio: Studio, walk: str) -> tuple[str, WalkLibrary]:
             f"{file} is no walk file" if there else f"there is no file {file}",
             "Give the name of a walk, which has no dot, or a walk file: NAME.yaml or NAME.yml.",
         )
-    return check_name(walk), WalkLibrary(folder)
+    name, library = check_name(walk), WalkLibrary(folder)
+    shipped = SHIPPED_WALKS / f"{name}.yaml"
+    if name not in library.paths() and shipped.is_file():
+        return name, WalkLibrary(folder, (shipped,))
+    return name, library
 
 
 def _foreign(name: str, library: WalkLibrary) -> tuple[str, WalkLibrary]:

@@ -118,7 +118,10 @@ def list_walks(as_json: AsJson = False) -> None:
 
 
 def _no_walks(library: WalkLibrary) -> str:
-    return f"No walks in {library.folder}. To begin: latent-assets new NAME"
+    return (
+        f"No walks in {library.folder}. To begin: latent-assets new NAME, or latent-assets init"
+        " for a folder with the walks that come with the project."
+    )
 
 
 def _row(walk: Listed, cached: int) -> dict[str, Any]:

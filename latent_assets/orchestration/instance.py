@@ -19,13 +19,14 @@ from typing import IO
 import dagster as dg
 
 from latent_assets.errors import LatentAssetsError
-from latent_assets.settings import PROJECT_ROOT, Settings
+from latent_assets.settings import Settings
+from latent_assets.shipped import SHIPPED
 from latent_assets.store.atomic import is_temporary, replacing, temporary_name
 from latent_assets.store.failures import explain, explaining
 from latent_assets.store.locks import NoLocksError, lock
 from latent_assets.store.plain import plain_name
 
-TEMPLATE = PROJECT_ROOT / "data" / "dagster" / "dagster.yaml"
+TEMPLATE = SHIPPED / "dagster" / "dagster.yaml"
 ALIVE = "alive"
 """Folder of the locks, in DAGSTER_HOME."""
 DOOR = ".opening"

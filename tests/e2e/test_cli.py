@@ -78,6 +78,38 @@ def write(data, name, text=BIRD):
 # --- validate -----------------------------------------------------------------------------------
 
 
+def test_init_makes_a_project_that_is_found_from_below_and_renders(
+    cli, data, tmp_path, monkeypatch
+):
+    folder = tmp_path / "my art"
+    assert len(cli("init", folder, "--json").json["walks"]) > 5
+    assert sorted(path.name for path in folder.iterdir()) == [
+        ".gitignore", "latent-assets.toml", "walks",
+    ]  # fmt: skip
+    assert cli("init", folder).code == 2
+    monkeypatch.delenv("LATENT_ASSETS_DATA")
+    monkeypatch.chdir(folder / "walks")
+    write(folder, "bird")
+    assert cli("validate").code == 0
+    assert cli("render", "bird").code == 0
+    assert (folder / "outputs" / "bird" / "bird.gif").is_file()
+    assert not (data / "store").exists()
+
+
+def test_init_leaves_walks_alone_that_are_there(cli, data):
+    write(data, "bird")
+    before = (data / "walks" / "bird.yaml").read_bytes()
+    assert cli("init", data, "--json").json["walks"] == []
+    assert (data / "walks" / "bird.yaml").read_bytes() == before
+
+
+def test_a_walk_that_comes_with_the_project_renders_by_name_in_any_folder(cli, data):
+    shipped = "demo-guidance"
+    assert not (data / "walks" / f"{shipped}.yaml").exists()
+    assert cli("plan", shipped, "--json").json["frames"] > 0
+    assert cli("list", "--json").json["walks"] == []
+
+
 def test_validate_says_that_good_walks_are_good(cli, data):
     write(data, "bird")
     assert cli("validate").out == "1 walk file is in order\n"

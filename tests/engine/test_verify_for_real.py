@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from latent_assets.settings import PROJECT_ROOT
+from latent_assets.shipped import PROJECT_ROOT
 from latent_assets.store import pixel_digest, png
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]

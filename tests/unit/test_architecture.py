@@ -10,7 +10,7 @@ import pytest
 import typer
 
 from latent_assets.cli.app import app
-from latent_assets.settings import PROJECT_ROOT
+from latent_assets.shipped import PROJECT_ROOT
 
 HEAVY = ("tensorflow", "keras", "keras_cv")
 

@@ -16,7 +16,7 @@ from latent_assets.models import ModelLibrary
 from latent_assets.models.adding import add_model
 from latent_assets.models.documents import model_json_schema
 from latent_assets.models.hub import files_to_fetch
-from latent_assets.settings import PROJECT_ROOT
+from latent_assets.shipped import PROJECT_ROOT
 
 HEADER = {"modelspec.prediction_type": "epsilon"}
 

@@ -6,7 +6,8 @@ import pytest
 
 from latent_assets.diffusion.registry import MODEL_NAMES
 from latent_assets.errors import UsageError
-from latent_assets.settings import MODELS, PREFIX, PROJECT_ROOT, Settings
+from latent_assets.settings import MODELS, PREFIX, Settings
+from latent_assets.shipped import PROJECT_ROOT
 from latent_assets.store.objects import open_objects
 
 

@@ -13,7 +13,7 @@ from fakes import fake_studio
 
 from latent_assets.cli.templates import TEMPLATES, walk_template
 from latent_assets.errors import InvalidWalkError, UsageError
-from latent_assets.settings import PROJECT_ROOT
+from latent_assets.shipped import PROJECT_ROOT
 from latent_assets.walks.library import WalkLibrary
 from latent_assets.walks.loading import check_name, load_walk, parse_walk, walk_files
 from latent_assets.walks.problems import MAX_PROBLEMS

@@ -16,6 +16,7 @@ import numpy as np
 from safetensors.numpy import load_file, save_file
 
 from latent_assets.errors import ModelError
+from latent_assets.shipped import SHIPPED_MODELS
 
 WEIGHTS_FILE = "weights.safetensors"
 CARD_FILE = "model.json"
@@ -25,8 +26,8 @@ Tensors = dict[str, np.ndarray]
 
 
 def default_directory() -> Path:
-    """Where the weights lie in a checkout of the project."""
-    return Path(__file__).resolve().parents[3] / "data" / "models" / "embedded"
+    """Where the weights lie that come with the project."""
+    return SHIPPED_MODELS / "embedded"
 
 
 def read_model_card(directory: Path) -> dict[str, Any]:

@@ -133,6 +133,7 @@ def _run(
     from latent_assets.studio import Studio  # noqa: PLC0415
 
     os.setsid()
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # `nohup` around the tests ignores it
     for number, name in ((1, "out"), (2, "err")):
         os.dup2(os.open(f"{log}.{name}", os.O_CREAT | os.O_WRONLY, 0o600), number)
     os.environ.clear()

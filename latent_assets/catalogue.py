@@ -111,10 +111,14 @@ class Catalogue:
         self._listed = listed
         return {name: each for name, (_, each) in listed.items()}
 
+    def found(self, walks: Iterable[Listed]) -> set[str]:
+        """The keys of those of the walks' frames that are in the store. Raises StoreError."""
+        return self.inventory.among({key for walk in walks for key in walk.keys})
+
     def stored(self, walks: Iterable[Listed]) -> dict[str, int]:
         """By name, how many of a walk's frames are in the store; a frame that repeats counts."""
         walks = list(walks)
-        found = self.inventory.among({key for walk in walks for key in walk.keys})
+        found = self.found(walks)
         return {walk.name: sum(map(found.__contains__, walk.keys)) for walk in walks}
 
     def _of(

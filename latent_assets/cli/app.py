@@ -3,7 +3,18 @@
 import typer
 
 from latent_assets import __version__
-from latent_assets.cli import doctor, files, models, project, render, store, system, ui, walks
+from latent_assets.cli import (
+    doctor,
+    files,
+    gallery,
+    models,
+    project,
+    render,
+    store,
+    system,
+    ui,
+    walks,
+)
 
 app = typer.Typer(
     name="latent-assets",
@@ -23,5 +34,5 @@ def _version(
         raise typer.Exit
 
 
-for module in (project, walks, render, files, store, models, system, ui, doctor):
+for module in (project, walks, render, gallery, files, store, models, system, ui, doctor):
     module.register(app)

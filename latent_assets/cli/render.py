@@ -29,6 +29,8 @@ from latent_assets.store import claims
 from latent_assets.studio import Studio, WalkSpec, with_metadata, with_outputs
 from latent_assets.walks.library import WalkLibrary
 
+OUTPUTS = ("animation", "grid", "report", "page")
+"""The assets that make files."""
 UNMARKED = (
     "without metadata the files do not say that a model made them; where you publish them, that"
     " may be yours to say (docs/marks.md)"
@@ -148,7 +150,7 @@ def _run(
             if interrupts.asked():
                 raise KeyboardInterrupt
             raise LatentAssetsError(_why(result), "What was rendered so far is in the store.")
-        made = [result.asset_value(name)["paths"] for name in ("animation", "grid", "report")]
+        made = [result.asset_value(name)["paths"] for name in OUTPUTS]
         rendered = result.asset_value("frames")["rendered"]
         failed = _failed_checks(result)
     return Made([path for paths in made for path in paths], rendered, failed)
@@ -168,13 +170,11 @@ def _failed_checks(result: Any) -> list[dict[str, str]]:
 
 def _why(result: Any) -> str:
     """The first failure of a run, in its own words."""
+    from latent_assets.orchestration.failures import words_of
+
     for event in result.all_events:
         if event.is_step_failure:
-            data = event.step_failure_data
-            told = data.user_failure_data
-            if told is not None and told.description:
-                return str(told.description)
-            return f"step {event.step_key} failed: {data.error}"
+            return words_of(event)
         if event.is_job_failure and event.job_failure_data.error is not None:
             return _innermost(event.job_failure_data.error)
     return "the run failed; see its log in the web UI (latent-assets ui)"

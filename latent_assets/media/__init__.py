@@ -18,18 +18,16 @@ from latent_assets.media.jpeg import write_jpeg
 from latent_assets.media.provenance import Provenance, inspect_file, root_digest
 from latent_assets.media.stills import (
     SHEET_FRAMES,
-    THUMBNAIL_FRAMES,
     contact_sheet,
     picture_grid,
-    thumbnail_gif,
-    thumbnail_jpeg,
     write_png,
 )
+from latent_assets.media.thumbnails import FILM_FRAMES, thumbnail, thumbnail_film
 
 __all__ = [
+    "FILM_FRAMES",
     "FORMATS",
     "SHEET_FRAMES",
-    "THUMBNAIL_FRAMES",
     "Captions",
     "Format",
     "Frames",
@@ -44,8 +42,8 @@ __all__ = [
     "ping_pong_order",
     "play_order",
     "root_digest",
-    "thumbnail_gif",
-    "thumbnail_jpeg",
+    "thumbnail",
+    "thumbnail_film",
     "write_animation",
     "write_jpeg",
     "write_png",

@@ -1,12 +1,9 @@
-"""Still pictures: the grid of a four-way walk, contact sheets, thumbnails."""
+"""Still pictures: the grid of a four-way walk, contact sheets."""
 
 from __future__ import annotations
 
-import base64
-import io
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -15,10 +12,11 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from latent_assets.errors import MediaError
-from latent_assets.media import gif, provenance
-from latent_assets.media.frames import Frames, ImageArray, check_frames, evenly
+from latent_assets.media import provenance
+from latent_assets.media.frames import Frames, ImageArray, check_frames
 from latent_assets.media.output import written
 from latent_assets.media.signing import Seal
+from latent_assets.media.thumbnails import reduced
 
 _PAPER = (24, 26, 30)
 _INK = (222, 224, 228)
@@ -26,8 +24,6 @@ MAX_SIDE_PX = 32_000
 """Of a grid: 3 gigabytes of pixels, if it is square."""
 SHEET_FRAMES = 400
 """More on a contact sheet are no longer looked at one by one, and cost gigabytes."""
-THUMBNAIL_FRAMES = 24
-"""Of an animated thumbnail, so that its data URL stays small."""
 
 
 def picture_grid(frames: Frames, columns: int, *, gap_px: int = 0) -> ImageArray:
@@ -72,7 +68,7 @@ def contact_sheet(
     cell_px: longest side of each picture; larger frames are reduced, smaller ones are not
     enlarged. columns: by default as many as make the sheet about 4:3.
     """
-    small = [_reduced(picture, cell_px) for picture in check_frames(frames)]
+    small = [reduced(picture, cell_px) for picture in check_frames(frames)]
     width, height = small[0].size
     columns = columns or max(1, min(len(small), round(math.sqrt(len(small) * 4 / 3))))
     rows = math.ceil(len(small) / columns)
@@ -87,12 +83,6 @@ def contact_sheet(
         sheet.paste(picture, (x, y))
         draw.text((x + width / 2, y + height + 3), name, fill=_INK, font=font, anchor="ma")
     return np.asarray(sheet)
-
-
-def _reduced(picture: ImageArray, longest_px: int) -> Image.Image:
-    image = Image.fromarray(picture)
-    image.thumbnail((longest_px, longest_px), Image.Resampling.LANCZOS)
-    return image
 
 
 def write_png(
@@ -115,51 +105,3 @@ def write_png(
 
 
 _to_text, _png_info = provenance.to_text, provenance.png_info
-
-
-def thumbnail_jpeg(picture: ImageArray, *, longest_px: int = 800, max_bytes: int = 100_000) -> str:
-    """A `data:` URL of a JPEG of the picture, of at most max_bytes characters.
-
-    For sheets of many pictures: as a PNG of that size one would be a third as wide, and cost
-    some fifty times the time.
-    """
-
-    def encode(size_px: int) -> bytes:
-        buffer = io.BytesIO()
-        _reduced(picture, size_px).save(buffer, "JPEG", quality=85)
-        return buffer.getvalue()
-
-    return _data_url("image/jpeg", encode, longest_px, max_bytes)
-
-
-def thumbnail_gif(
-    frames: Frames, *, fps: float = 8, longest_px: int = 128, max_bytes: int = 100_000
-) -> str:
-    """A `data:` URL of a small looping GIF, of at most max_bytes characters.
-
-    It shows at most 24 frames (fewer if max_bytes is small), evenly chosen, in the same overall
-    time. All are held in memory: of a long walk give no more than `THUMBNAIL_FRAMES`.
-    """
-    small = [np.asarray(_reduced(picture, longest_px)) for picture in check_frames(frames)]
-    most = max(2, min(THUMBNAIL_FRAMES, max_bytes // 2500))
-    chosen = [small[place] for place in evenly(len(small), most)]
-    rate = Fraction(fps).limit_denominator(1000) * len(chosen) / len(small)
-    rate = max(Fraction(1, 4), min(rate, Fraction(50)))
-
-    def encode(size_px: int) -> bytes:
-        buffer = io.BytesIO()
-        reduced = [np.asarray(_reduced(picture, size_px)) for picture in chosen]
-        gif.write_gif_to(buffer, lambda: reduced, fps=rate, loop=True, fast=True)
-        return buffer.getvalue()
-
-    return _data_url("image/gif", encode, longest_px, max_bytes)
-
-
-def _data_url(mime: str, encode: Any, size_px: int, max_bytes: int) -> str:
-    """Reduces the picture until its URL fits."""
-    while True:
-        url = f"data:{mime};base64,{base64.b64encode(encode(size_px)).decode('ascii')}"
-        if len(url) <= max_bytes or size_px <= 16:  # noqa: PLR2004
-            return url
-        # Bytes grow about with the area; 0.9 so that one more round suffices.
-        size_px = max(16, min(size_px - 1, int(size_px * 0.9 * math.sqrt(max_bytes / len(url)))))

@@ -12,7 +12,9 @@ import os
 import struct
 from collections.abc import Iterator
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 from PIL import Image
 
@@ -22,6 +24,7 @@ from latent_assets.media.frames import Frames, ImageArray, check_frames, delays
 from latent_assets.store.parallel import in_order
 
 TICKS_PER_SECOND = 1000
+QUALITY = 90
 _THREADS = os.cpu_count() or 1
 _MOST_PX = 16_383
 _ANIMATED, _HAS_XMP = 1 << 1, 1 << 2
@@ -31,29 +34,43 @@ _MOST_BYTES = 2**32 - 10
 
 def write_webp(frames: Frames, path: Path, *, fps: Fraction, loop: bool, text: str | None) -> int:
     """Writes the file and returns the number of frames. Lossy; delays are whole milliseconds."""
+    with path.open("wb") as file:
+        return write_webp_to(file, frames, fps=fps, loop=loop, text=text)
+
+
+def write_webp_to(
+    file: BinaryIO,
+    frames: Frames,
+    *,
+    fps: Fraction,
+    loop: bool = True,
+    text: str | None = None,
+    quality: int = QUALITY,
+) -> int:
+    """As `write_webp`, into an open file."""
     number = 0
     mark = b"" if text is None else _chunk(b"XMP ", xmp.packet(text))
-    with path.open("wb") as file:
-        stills = in_order(_still, check_frames(frames), _THREADS)
-        timed = zip(stills, delays(fps, TICKS_PER_SECOND))  # noqa: B905 - delays never end
-        for number, (((width, height), data), delay) in enumerate(timed, start=1):
-            size = _u24(width - 1) + _u24(height - 1)
-            if number == 1:
-                flags = _ANIMATED | (_HAS_XMP if mark else 0)
-                file.write(b"RIFF\0\0\0\0WEBP" + _chunk(b"VP8X", bytes([flags, 0, 0, 0]) + size))
-                file.write(_chunk(b"ANIM", struct.pack("<IH", 0, 0 if loop else 1)))
-            place = _u24(0) + _u24(0) + size + _u24(delay) + bytes([_OVERWRITE])
-            file.write(_chunk(b"ANMF", place + data))
-        file.write(mark)
-        length = file.tell() - 8
-        if length > _MOST_BYTES:
-            raise MediaError(f"{path.name} would exceed 4 GiB", "Use mp4 for a walk this long.")
-        file.seek(4)
-        file.write(struct.pack("<I", length))
+    encode = partial(_still, quality=quality)
+    stills = in_order(encode, check_frames(frames), _THREADS)
+    timed = zip(stills, delays(fps, TICKS_PER_SECOND))  # noqa: B905 - delays never end
+    for number, (((width, height), data), delay) in enumerate(timed, start=1):
+        size = _u24(width - 1) + _u24(height - 1)
+        if number == 1:
+            flags = _ANIMATED | (_HAS_XMP if mark else 0)
+            file.write(b"RIFF\0\0\0\0WEBP" + _chunk(b"VP8X", bytes([flags, 0, 0, 0]) + size))
+            file.write(_chunk(b"ANIM", struct.pack("<IH", 0, 0 if loop else 1)))
+        place = _u24(0) + _u24(0) + size + _u24(delay) + bytes([_OVERWRITE])
+        file.write(_chunk(b"ANMF", place + data))
+    file.write(mark)
+    length = file.tell() - 8
+    if length > _MOST_BYTES:
+        raise MediaError("the webp would exceed 4 GiB", "Use mp4 for a walk this long.")
+    file.seek(4)
+    file.write(struct.pack("<I", length))
     return number
 
 
-def _still(picture: ImageArray) -> tuple[tuple[int, int], bytes]:
+def _still(picture: ImageArray, *, quality: int) -> tuple[tuple[int, int], bytes]:
     """Returns (width, height) and the picture's own chunk, `VP8 ` whole."""
     height, width = picture.shape[:2]
     if max(height, width) > _MOST_PX:
@@ -62,7 +79,7 @@ def _still(picture: ImageArray) -> tuple[tuple[int, int], bytes]:
             f"It holds at most {_MOST_PX} px a side: use mp4 or apng.",
         )
     buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "WEBP", quality=90, method=4)
+    Image.fromarray(picture).save(buffer, "WEBP", quality=quality, method=4)
     wanted = (b"VP8 ", b"VP8L")
     data = b"".join(
         _chunk(name, data) for name, data in _chunks(buffer.getvalue()) if name in wanted

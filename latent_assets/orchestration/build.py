@@ -16,8 +16,10 @@ from latent_assets.orchestration.checks import frame_checks
 from latent_assets.orchestration.frames import frames_asset
 from latent_assets.orchestration.instance import show_life, watch
 from latent_assets.orchestration.io import NativeIOManager
+from latent_assets.orchestration.lastruns import word_left
 from latent_assets.orchestration.memory import Memory
 from latent_assets.orchestration.outputs import output_assets
+from latent_assets.orchestration.page import page_asset
 from latent_assets.orchestration.progress import Onlooker
 from latent_assets.orchestration.stopping import cancelled_if_asked
 from latent_assets.orchestration.upscaled import upscaled_frames_asset
@@ -47,6 +49,7 @@ def build_defs(
         frames_asset(partitions),
         upscaled_frames_asset(partitions),
         *output_assets(partitions),
+        page_asset(partitions),
     ]
     job = render_job(partitions)
     storage = studio.settings.dagster_home / "storage"
@@ -81,7 +84,11 @@ def _living(studio: Studio) -> dg.ResourceDefinition:
         show_life(home, run_id)
         # The web UI starts runs of its own that no tag of ours can reach before they begin.
         context.instance.add_run_tags(run_id, RETRY_WHOLE_RUNS)
-        with watch(context.instance, home), cancelled_if_asked(context.instance, run_id):
+        with (
+            watch(context.instance, home),
+            word_left(context.instance, context.run, studio.settings.data, home),
+            cancelled_if_asked(context.instance, run_id),
+        ):
             yield studio
 
     return studio_of_run

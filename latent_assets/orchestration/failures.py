@@ -26,3 +26,16 @@ def failure(error: LatentAssetsError) -> dg.Failure:
     elif error.cure:
         metadata["what to do"] = dg.MetadataValue.text(error.cure)
     return dg.Failure(description=str(error), metadata=metadata, allow_retries=False)
+
+
+def words_of(failed: dg.DagsterEvent) -> str:
+    """Why a step failed, for people: the error in its own words where it has some."""
+    data = failed.step_failure_data
+    told = data.user_failure_data
+    if told is not None and told.description:
+        return str(told.description)
+    error = data.error
+    while error is not None and error.cause is not None:
+        error = error.cause
+    why = str(error.message).strip() if error is not None else "no reason given"
+    return f"step {failed.step_key} failed: {why}"

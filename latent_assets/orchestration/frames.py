@@ -105,6 +105,7 @@ def collect_frames(
     rendered = sum(chunk["rendered"] for chunk in chunks)
     seconds = sum(chunk["seconds"] for chunk in chunks)
     metadata = {
+        "page": show.page(spec.name, root_digest(digests)),
         "preview": show.picture(preview, spec.name),
         "frames": len(keys),
         "rendered": rendered,

@@ -10,17 +10,18 @@ import numpy as np
 
 from latent_assets.digests import digest_of
 from latent_assets.media import (
+    FILM_FRAMES,
     FORMATS,
     SHEET_FRAMES,
-    THUMBNAIL_FRAMES,
     Provenance,
     contact_sheet,
     evenly,
     labelled_grid,
     picture_grid,
     play_order,
-    thumbnail_gif,
-    thumbnail_jpeg,
+    root_digest,
+    thumbnail,
+    thumbnail_film,
     write_animation,
 )
 from latent_assets.media.earlier import keep_earlier
@@ -41,6 +42,8 @@ from latent_assets.studio import Studio, WalkSpec, shown_size
 from latent_assets.walks.route import is_closed, prompt_places, route
 
 PUBLISH = "publish"
+SHEET_CHARACTERS = 6_500
+"""Of a report's picture: it has many figures beside it."""
 
 
 def output_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
@@ -90,13 +93,14 @@ def _animation(common: dict) -> dg.AssetsDefinition:
             preview = memory.recall(
                 "animations",
                 [frames["digests"], order, output.fps],
-                lambda: _thumbnail(pictures, order, output.fps),
+                lambda: _film(pictures, order, output.fps),
             )
         return _files(
             spec,
             paths,
             pictures,
             {
+                "page": show.page(spec.name, root_digest(pictures.digests)),
                 "animation": show.picture(preview, spec.name),
                 "shown frames": len(order),
                 "fps": float(output.fps),
@@ -136,10 +140,14 @@ def _grid(common: dict) -> dg.AssetsDefinition:
             preview = memory.recall(
                 "grids",
                 [frames["digests"], columns],
-                lambda: thumbnail_jpeg(drawn(), longest_px=640),
+                lambda: thumbnail(drawn()),
             )
         height, width = (side * columns for side in shown_size(spec.walk, spec.rendering.size))
-        shown = {"grid": show.picture(preview, spec.name), "size (px)": f"{width} x {height}"}
+        shown = {
+            "page": show.page(spec.name, root_digest(pictures.digests)),
+            "grid": show.picture(preview, spec.name),
+            "size (px)": f"{width} x {height}",
+        }
         return _files(spec, paths, pictures, shown)
 
     return grid
@@ -168,7 +176,7 @@ def _report(common: dict) -> dg.AssetsDefinition:
             preview = memory.recall(
                 "sheets",
                 frames["digests"],
-                lambda: thumbnail_jpeg(sheet(), longest_px=800),
+                lambda: thumbnail(sheet(), max_characters=SHEET_CHARACTERS),
             )
             figures = measured(studio, memory, frames, closed=is_closed(spec.walk))
             if larger != pictures:
@@ -180,12 +188,13 @@ def _report(common: dict) -> dg.AssetsDefinition:
                 write = _write_smoothness(pictures, spec, rms["adjacent"], paths[1])
                 _publish(studio, memory, spec, frames, pictures, paths[1], write)
         shown = {
+            "page": show.page(spec.name, root_digest(pictures.digests)),
             "contact sheet": show.picture(preview, spec.name),
             "adjacent distance, mean": rms["mean"],
             "largest step / median step": rms["max_over_median"],
             **_named(figures),
-            "captions": show.bullet_list([p.caption for p in route(spec.walk)][:40]),
-            "figures": dg.MetadataValue.json(figures),
+            "captions": show.bullet_list([p.caption for p in route(spec.walk)]),
+            "figures": dg.MetadataValue.json(_in_short(figures)),
         }
         if rms["seam_ratio"] is not None:
             shown["seam ratio"] = rms["seam_ratio"]
@@ -203,6 +212,19 @@ def measured(studio: Studio, memory: Memory, frames: dict, *, closed: bool) -> d
             Shown.of(studio, frames).all, closed=closed, count=len(frames["keys"])
         ).as_dict(),
     )
+
+
+def _in_short(figures: dict) -> dict:
+    """Without a number for each frame: those are on the page, and in the value of the asset."""
+
+    def short(smoothness: dict) -> dict:
+        return {
+            name: {key: value for key, value in each.items() if key != "adjacent"}
+            for name, each in smoothness.items()
+        }
+
+    larger = {"upscaled": short(figures["upscaled"])} if "upscaled" in figures else {}
+    return {**figures, "smoothness": short(figures["smoothness"]), **larger}
 
 
 def _named(figures: dict) -> dict:
@@ -239,11 +261,10 @@ def _sheet(pictures: Shown) -> np.ndarray:
     return contact_sheet(pictures.at(places), map(str, places))
 
 
-def _thumbnail(pictures: Shown, order: list[int], fps: float) -> str:
+def _film(pictures: Shown, order: list[int], fps: float) -> str:
     """The film in small: of a long one some frames, in the same time."""
-    places = evenly(len(order), THUMBNAIL_FRAMES)
-    chosen = pictures.at(order[place] for place in places)
-    return thumbnail_gif(chosen, fps=fps * len(places) / len(order))
+    chosen = pictures.at(order[place] for place in evenly(len(order), FILM_FRAMES))
+    return thumbnail_film(chosen, seconds=len(order) / fps)
 
 
 def _write_smoothness(

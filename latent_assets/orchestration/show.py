@@ -6,22 +6,36 @@ from collections.abc import Sequence
 import dagster as dg
 import numpy as np
 
-from latent_assets.media import evenly, thumbnail_jpeg
+from latent_assets.gallery import GALLERY_PATH
+from latent_assets.media import evenly, thumbnail
 from latent_assets.store import FrameStore
 
 STRIP_FRAMES = 6
 """Pictures in a preview of frames."""
+_LINES = 12
+_CHARACTERS = 100
+
+
+def page(walk: str, looks: str) -> dg.MarkdownMetadataValue:
+    """A link to the walk's page in the gallery, and its film, which the web UI shows by itself.
+
+    Addresses without a host lead to the server that shows them, whatever its name and port are
+    today. looks: a digest of the frames. Under 1,000 characters the web UI hides nothing.
+    """
+    address = f"{GALLERY_PATH}/{walk}/"
+    film = f"![{walk}]({address}preview.webp?v={looks[:16]})"
+    return dg.MetadataValue.md(f"[Open the page of {walk}]({address})\n\n{film}")
 
 
 def picture(data_url: str, title: str) -> dg.MarkdownMetadataValue:
-    """A picture that the web UI shows behind "Show Markdown"."""
+    """A picture that the web UI shows behind "Show Markdown", also where no gallery is served."""
     return dg.MetadataValue.md(f"![{escaped(title)}]({data_url})")
 
 
 def strip(store: FrameStore, keys: Sequence[str]) -> str:
     """A few frames, evenly spread, side by side in one small picture: a data URL."""
     frames = [store.read(keys[place]).pixels for place in evenly(len(keys), STRIP_FRAMES)]
-    return thumbnail_jpeg(np.concatenate(frames, axis=1), longest_px=128 * len(frames))
+    return thumbnail(np.concatenate(frames, axis=1), longest_px=128 * len(frames))
 
 
 def does_not_apply(why: str) -> dg.Output[dict]:
@@ -34,8 +48,13 @@ def does_not_apply(why: str) -> dg.Output[dict]:
 
 
 def bullet_list(items: Sequence[str], *, escape: bool = True) -> dg.MarkdownMetadataValue:
-    """Lines of text as a list. escape: False for lines that are Markdown."""
-    lines = map(escaped, items) if escape else items
+    """Lines of text as a list; of many the first ones: Dagster keeps each line three times.
+
+    escape: False for lines that are Markdown.
+    """
+    lines = [escaped(_short(item)) if escape else item for item in items[:_LINES]]
+    if len(items) > _LINES:
+        lines.append(f"and {len(items) - _LINES} more")
     return dg.MetadataValue.md("\n".join(f"- {line}" for line in lines))
 
 
@@ -45,3 +64,7 @@ def escaped(text: str) -> str:
     Of one line. https://spec.commonmark.org/0.31.2/#backslash-escapes
     """
     return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", " ".join(text.split()))
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _CHARACTERS else f"{text[: _CHARACTERS - 1]}…"

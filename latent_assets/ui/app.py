@@ -16,6 +16,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.types import ASGIApp
 
+from latent_assets.gallery import GALLERY_PATH, gallery_app
 from latent_assets.settings import Settings
 from latent_assets.store.failures import explaining
 from latent_assets.store.plain import plain_name
@@ -54,13 +55,19 @@ def run_ui(
         with _words_while_waiting(say, f"Loading Dagster and the walks of {settings.data}"):
             app = stack.enter_context(_dagster(settings, family, definitions))
         opened()
+        gallery = gallery_app(Studio.open(settings), dagster="")
+
+        def end() -> None:
+            gallery.state.end()
+            family.end()
+
         serve(
-            with_mounts(app, {}),
+            with_mounts(app, {GALLERY_PATH: gallery}),
             listener,
             address,
             settings.data / "web",
-            ("dagster",),
-            on_end=family.end,
+            ("dagster", "gallery"),
+            on_end=end,
         )
         say("Ending Dagster ...")
 

@@ -69,12 +69,16 @@ def test_a_walk_becomes_pictures(studio, instance):
     assert result.asset_value("grid")["does not apply"]
 
 
+ARRAYS, PICTURES = {".npy", ".safetensors"}, {".png", ".gif", ".svg", ".webp"}
+TEXTS = {".json", ".yaml", ".html", ".css", ".js"}
+
+
 def test_nothing_is_pickled(studio, instance):
     write(studio, "w")
     run(studio, instance, "w")
     files = [p for p in (studio.settings.data).rglob("*") if p.is_file() and p.stat().st_size]
     kinds = {p.suffix for p in files}
-    assert kinds <= {".npy", ".json", ".png", ".safetensors", ".gif", ".svg", ".yaml"}
+    assert kinds <= {*ARRAYS, *PICTURES, *TEXTS}
     arrays = [p for p in files if p.suffix == ".npy"]
     assert arrays
     for path in arrays:

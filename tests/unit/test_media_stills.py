@@ -21,8 +21,8 @@ from latent_assets.media import (
     inspect_file,
     picture_grid,
     root_digest,
-    thumbnail_gif,
-    thumbnail_jpeg,
+    thumbnail,
+    thumbnail_film,
     write_png,
 )
 
@@ -117,29 +117,34 @@ def test_small_frames_are_not_blown_up():
 
 @pytest.mark.parametrize("most", [3_000, 20_000, 100_000])
 def test_thumbnails_fit(most):
-    url = thumbnail_jpeg(noise(1, (512, 768)), longest_px=256, max_bytes=most)
+    url = thumbnail(noise(1, (512, 768)), longest_px=256, max_characters=most)
     assert len(url) <= most
-    with _open(url, "image/jpeg") as image:
+    with _open(url, "image/webp") as image:
         assert image.width / image.height == pytest.approx(1.5, abs=0.06)
         assert image.width <= 256
-    url = thumbnail_gif(lambda: [noise(n, (128, 128)) for n in range(60)], max_bytes=most)
-    assert len(url) <= most
-    with _open(url, "image/gif") as image:
-        assert 2 <= image.n_frames <= 24
-        assert image.info["loop"] == 0
 
 
-def test_a_long_walk_takes_as_long_in_its_thumbnail():
-    frames = [np.full((8, 8, 3), n, np.uint8) for n in range(96)]
-    with _open(thumbnail_gif(lambda: frames, fps=24), "image/gif") as image:
-        assert image.n_frames == 24
-        durations, ends = [], []
-        for number in range(24):
+def test_a_film_in_small_is_256_px_wide_and_lasts_as_long():
+    frames = [np.full((64, 64, 3), 40 + 10 * n, np.uint8) for n in range(12)]
+    url = thumbnail_film(lambda: frames, seconds=4.8)
+    assert len(url) <= 10_000
+    with _open(url, "image/avif") as image:
+        assert image.size == (256, 256)
+        assert image.n_frames == 12
+        lasts = 0
+        for number in range(12):
             image.seek(number)
-            durations.append(image.info["duration"])
-            ends.append(int(np.asarray(image.convert("RGB"))[0, 0, 0]))
-        assert sum(durations) == pytest.approx(4000, abs=10)
-        assert (ends[0], ends[-1]) == (0, 95)
+            image.load()
+            lasts += image.info["duration"]
+        assert lasts == pytest.approx(4800, abs=20)
+
+
+def test_a_film_that_does_not_fit_is_shorter_or_still():
+    frames = [noise(n, (128, 128)) for n in range(12)]
+    url = thumbnail_film(lambda: frames, seconds=2, max_characters=3_000)
+    assert len(url) <= 3_000
+    (one,) = frames[:1]
+    assert thumbnail_film(lambda: [one], seconds=2).startswith("data:image/webp")
 
 
 def _open(url, mime):

@@ -1,0 +1,352 @@
+"""The gallery in a real browser: it plays, scrubs, compares, fills, and works by keyboard."""
+
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import uvicorn
+from browser import ARGUMENTS, CHROMIUM
+from fakes import fake_studio
+from gallery import finish, render, write_walks
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+from latent_assets.catalogue import Catalogue
+from latent_assets.gallery import GALLERY_PATH, gallery_app
+from latent_assets.gallery.site import write_site
+from latent_assets.rendering import render_frames
+from latent_assets.web import Address, Guard, listen
+
+playwright = pytest.importorskip("playwright.sync_api")
+axe = pytest.importorskip("axe_playwright_python")
+AXE = Path(axe.__file__).with_name("axe.min.js").read_text()
+WIDTHS = {"narrow": 390, "middle": 820, "wide": 1440}
+pytestmark = [pytest.mark.web, pytest.mark.skipif(not CHROMIUM, reason="no Chromium here")]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def served(studio):
+    """The address of the gallery, behind the guard, as `latent-assets gallery` serves it."""
+    address = Address(port=0)
+    listener = listen(address)
+    port = listener.getsockname()[1]
+    gallery = gallery_app(studio)
+    app = Starlette(routes=[Mount(GALLERY_PATH, gallery)])
+    config = uvicorn.Config(
+        Guard(app, Address(port=port)), log_level="warning", timeout_graceful_shutdown=1
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{port}{GALLERY_PATH}/"
+    finally:
+        gallery.state.end()
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory):
+    """A studio whose walks are rendered, and its gallery's address."""
+    studio = fake_studio(tmp_path_factory.mktemp("shown"))
+    write_walks(studio)
+    for name in ("loop", "way", "square", "sweep", "hostile"):
+        render(studio, name)
+    finish(studio, "way", "way.gif", "way-sheet.png")
+    with served(studio) as address:
+        yield studio, address
+
+
+class Window:
+    """A page, and all that went wrong on it."""
+
+    def __init__(self, browser, width=1440, **how):
+        viewport = {"width": width, "height": 900}
+        self.context = browser.new_context(viewport=viewport, **how)
+        self.page = self.context.new_page()
+        self.trouble = []
+        self.page.on("console", lambda message: self.trouble.append(message.text))
+        self.page.on("pageerror", lambda error: self.trouble.append(str(error)))
+        self.page.on(
+            "response",
+            lambda answer: answer.status >= 400 and self.trouble.append(f"{answer.url} failed"),
+        )
+
+    def open(self, address):
+        self.page.goto(address)
+        return self.page
+
+    def wait(self, condition, *arguments):
+        self.page.wait_for_function(condition, arg=list(arguments), timeout=30_000)
+
+    @property
+    def at(self):
+        """The number of the frame that the canvas shows."""
+        return self.page.evaluate("Number(document.getElementById('screen').dataset.shown)")
+
+    def shows(self, index):
+        self.wait(
+            "([index]) => document.getElementById('screen').dataset.shown === String(index)", index
+        )
+
+
+@pytest.fixture
+def window(browser):
+    opened = []
+
+    def open_window(**how):
+        opened.append(Window(browser, **how))
+        return opened[-1]
+
+    yield open_window
+    for each in opened:
+        each.context.close()
+        assert each.trouble == []
+
+
+# --- what is seen -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["", "way/", "square/", "sweep/", "wrong/", "hostile/"])
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+def test_a_page_is_readable_by_everybody(shown, window, path, scheme):
+    """axe-core finds nothing, at three widths; nothing is wider than the window."""
+    opened = window(color_scheme=scheme, bypass_csp=True)
+    page = opened.open(shown[1] + path)
+    page.wait_for_timeout(300)
+    page.evaluate(AXE)
+    for width in WIDTHS.values():
+        page.set_viewport_size({"width": width, "height": 900})
+        found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        assert [(each["id"], each["nodes"][0]["html"]) for each in found["violations"]] == []
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_it_plays_by_itself_and_pauses(shown, window):
+    opened = window()
+    page = opened.open(shown[1] + "loop/")
+    opened.wait("() => Number(document.getElementById('screen').dataset.shown) > 2")
+    page.get_by_role("button", name="Pause").click()
+    was = page.locator("#number").inner_text()
+    page.wait_for_timeout(400)
+    assert page.locator("#number").inner_text() == was
+    assert page.get_by_role("button", name="Play").is_visible()
+
+
+def test_nothing_moves_when_the_system_asks_for_it(shown, window):
+    opened = window(reduced_motion="reduce")
+    page = opened.open(shown[1] + "loop/")
+    opened.shows(0)
+    page.wait_for_timeout(500)
+    assert opened.at == 0
+    page.get_by_role("button", name="Play").click()  # who asks, gets it
+    opened.wait("() => Number(document.getElementById('screen').dataset.shown) > 1")
+    index = window(reduced_motion="reduce")
+    page = index.open(shown[1])
+    film = page.locator("#card-way img.film")
+    film.scroll_into_view_if_needed()
+    index.wait("() => document.querySelector('#card-way img.film').currentSrc")
+    assert "poster.webp" in film.evaluate("each => each.currentSrc")
+
+
+def test_everything_works_by_keyboard_alone(shown, window):
+    opened = window(reduced_motion="reduce")
+    page = opened.open(shown[1])
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.locator("#search").focus()
+    page.keyboard.type("way")
+    assert page.locator(".card:visible").count() == 1
+    for _ in range(8):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.className") == "cover":
+            break
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/way/")
+    opened.shows(0)
+    for key, at in [
+        ("ArrowRight", 1),
+        ("End", 8),
+        ("ArrowRight", 0),
+        ("ArrowLeft", 8),
+        ("Home", 0),
+    ]:
+        page.keyboard.press(key)
+        opened.shows(at)
+    page.locator("#scrub").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    opened.shows(2)
+    page.keyboard.press("b")
+    assert page.locator("#pingpong").get_attribute("aria-pressed") == "true"
+    page.keyboard.press("+")
+    assert page.locator("#speed").input_value() == "1.5"
+    page.keyboard.press(" ")
+    opened.wait("() => document.getElementById('play-word').textContent === 'Pause'")
+    page.keyboard.press(" ")
+    page.keyboard.press("f")
+    opened.wait("() => document.fullscreenElement && document.fullscreenElement.id === 'player'")
+    page.keyboard.press("f")
+    opened.wait("() => !document.fullscreenElement")
+
+
+def test_scrubbing_shows_the_frame_and_what_it_is(shown, window):
+    studio, address = shown
+    opened = window(reduced_motion="reduce")
+    page = opened.open(address + "way/")
+    page.locator("#scrub").fill("4")
+    opened.shows(4)
+    assert page.locator("#caption").inner_text() == "50 % a boat, 50 % a house"
+    assert page.locator("#f-place").inner_text() == "50 % of the way"
+    key = Catalogue(studio).read()["way"].keys[4]
+    assert page.locator("#f-key").inner_text() == key
+    opened.wait("() => document.querySelectorAll('#curve .line').length === 1")
+    page.locator("#receipt summary").click()
+    assert (
+        studio.frames.read(key).receipt.pixel_digest in page.locator("#receipt-list").inner_text()
+    )
+    assert page.locator("#curve .keyframe").count() == 2
+    page.get_by_role("button", name="a house").click()
+    opened.shows(8)
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Save this frame").click()
+    assert download.value.suggested_filename == "way-0009.png"
+
+
+def test_a_finger_moves_through_the_walk(shown, window):
+    opened = window(width=390, has_touch=True, reduced_motion="reduce")
+    page = opened.open(shown[1] + "way/")
+    opened.shows(0)
+    box = page.locator("#stage").bounding_box()
+    touch = opened.context.new_cdp_session(page)
+
+    def send(kind, x):
+        points = [] if x is None else [{"x": box["x"] + x, "y": box["y"] + 50}]
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    send("touchStart", 20)
+    for x in range(30, int(box["width"]), 30):
+        send("touchMove", x)
+    send("touchEnd", None)
+    opened.wait("() => Number(document.getElementById('screen').dataset.shown) >= 6")
+    page.locator("#stage").tap()
+    opened.wait("() => document.getElementById('play-word').textContent === 'Pause'")
+
+
+def test_two_walks_move_in_step(shown, window):
+    opened = window(reduced_motion="reduce")
+    page = opened.open(shown[1] + "way/")
+    page.locator("#compare").select_option("walk:loop")
+    opened.wait("() => document.getElementById('screen-other').dataset.shown === '0'")
+    assert page.locator("#other-name").inner_text() == "loop"
+    page.keyboard.press("Escape")
+    page.locator("#scrub").fill("8")
+    opened.wait("() => document.getElementById('screen-other').dataset.shown === '11'")
+    opened.shows(8)
+    page.locator("#scrub").fill("4")
+    opened.wait("() => document.getElementById('screen-other').dataset.shown === '6'")
+    page.locator("#compare").select_option("")
+    assert page.locator("#stage-other").is_hidden()
+
+
+def test_a_grid_is_walked_by_dragging_and_by_arrows(shown, window):
+    opened = window()
+    page = opened.open(shown[1] + "square/")
+    opened.shows(0)
+    box = page.locator("#cells").bounding_box()
+    page.mouse.move(box["x"] + 5, box["y"] + 5)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 2 + 5, box["y"] + box["height"] / 2 + 5, steps=5)
+    opened.shows(10)
+    page.mouse.move(box["x"] + box["width"] - 5, box["y"] + box["height"] - 5, steps=5)
+    page.mouse.up()
+    opened.shows(15)
+    assert page.locator(".cell[aria-pressed=true]").get_attribute("aria-label") == "row 4, column 4"
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowLeft")
+    opened.shows(10)
+    assert page.locator("#f-place").inner_text() == "row 3, column 3"
+
+
+def test_a_sweep_has_its_scale_as_a_slider(shown, window):
+    opened = window()
+    page = opened.open(shown[1] + "sweep/")
+    slider = page.get_by_role("slider", name="Guidance scale")
+    slider.fill("1")
+    opened.shows(1)
+    assert slider.get_attribute("aria-valuetext") == "guidance 2.5"
+    assert page.locator("#number").inner_text() == "guidance 2.5"
+
+
+def test_a_hostile_prompt_is_text(shown, window):
+    """`window` asserts that no script of it has run: it would be an error, or a message."""
+    opened = window()
+    page = opened.open(shown[1] + "hostile/")
+    dialogs = []
+    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+    page.locator(".jump").first.click()
+    opened.shows(0)
+    assert "<script>alert(1)</script>" in page.locator("#caption").inner_text()
+    assert dialogs == []
+    assert page.locator("img[src=x]").count() == 0
+
+
+# --- what happens meanwhile --------------------------------------------------------------------
+
+
+def test_a_walk_fills_while_it_is_rendered(tmp_path, window):
+    """By whoever renders: here nobody tells the server. Its page and its card show each frame."""
+    go = threading.Event()
+    go.set()
+    studio = fake_studio(tmp_path, before_batch=lambda _done: go.wait(30))
+    write_walks(studio, "loop")
+    recipes = Catalogue(studio).read()["loop"].spec.recipes()
+    with served(studio) as address:
+        opened, index = window(), window()
+        page = opened.open(address + "loop/")
+        index.open(address)
+        assert page.locator("#waiting").is_visible()
+        render_frames(studio, recipes[:3], batch_size=3)
+        stored = time.monotonic()
+        opened.wait("() => document.getElementById('screen').dataset.shown !== undefined")
+        opened.wait("() => document.getElementById('stored').textContent === '3'")
+        assert time.monotonic() - stored < 20  # a second and a half, on a machine of one's own
+        assert page.locator("#progress").is_visible()
+        index.wait("() => document.querySelector('#card-loop .stored').textContent === '3'")
+        assert index.page.locator("#card-loop .flag.live").is_visible()
+        index.wait("() => document.querySelector('#card-loop img').naturalWidth > 0")
+        render_frames(studio, recipes, batch_size=3)
+        opened.wait("() => document.getElementById('stored').textContent === '12'")
+        index.wait("() => document.querySelector('#card-loop .stored').textContent === '12'")
+        page.locator("#scrub").fill("11")
+        opened.shows(11)
+        opened.wait("() => document.querySelector('#curve .line').getAttribute('d').length > 60")
+
+
+# --- without a server ----------------------------------------------------------------------------
+
+
+def test_the_static_site_plays_and_compares_from_a_file(shown, window, tmp_path):
+    studio, _ = shown
+    write_site(studio, tmp_path / "site")
+    opened = window()
+    page = opened.open(f"file://{tmp_path}/site/index.html")
+    page.locator("#search").fill("boat")
+    page.locator(".card:visible .cover").click()
+    page.wait_for_url("**/way/index.html")
+    opened.wait("() => Number(document.getElementById('screen').dataset.shown) > 2")
+    page.locator("#compare").select_option("walk:loop")
+    opened.wait("() => Number(document.getElementById('screen-other').dataset.shown) > 2")
+    opened.wait("() => document.querySelector('#curve .line').getAttribute('d').length > 40")
+    assert page.get_by_role("link", name="way.gif").get_attribute("href") == "files/way.gif"

@@ -30,6 +30,7 @@ from latent_assets.gallery.album import Album
 from latent_assets.gallery.live import BEAT, Broadcast, event
 from latent_assets.gallery.pages import FILES, POLICY, Where
 from latent_assets.gallery.pictures import Pictures
+from latent_assets.gallery.versions import Folder
 from latent_assets.gallery.walks import Walks
 from latent_assets.store import DamagedError, MissingError
 from latent_assets.studio import Studio
@@ -138,7 +139,11 @@ class _Server:
         return Response(data, media_type="image/webp", headers=stays)
 
     def finished(self, request: Request) -> Response:
-        return _download(self._walks.finished(_walk(request)), request.path_params["name"])
+        name = request.path_params["name"]
+        folder = self._walks.pictures(_walk(request))
+        if folder is not None and folder.name == name:
+            return _pack(folder)
+        return _download(self._walks.finished(_walk(request)), name)
 
     def earlier(self, request: Request) -> Response:
         found = [version.file for version in self._walks.earlier(_walk(request))]
@@ -232,6 +237,15 @@ def _download(files: Any, name: str) -> Response:
         content_disposition_type="inline" if shown else "attachment",
         headers={**ASK_AGAIN, "X-Frame-Options": "DENY"},
     )
+
+
+def _pack(folder: Folder) -> Response:
+    try:
+        data = folder.packed()
+    except OSError:
+        raise HTTPException(404, "The pictures are being made anew: ask again.") from None
+    named = {"Content-Disposition": f'attachment; filename="{folder.name}"'}
+    return Response(data, media_type="application/zip", headers={**ASK_AGAIN, **named})
 
 
 class _OurHeaders:

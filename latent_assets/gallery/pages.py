@@ -14,7 +14,7 @@ import jinja2
 
 from latent_assets.digests import digest_of
 from latent_assets.gallery.cards import KINDS, Card
-from latent_assets.gallery.versions import File, Version
+from latent_assets.gallery.versions import File, Folder, Version
 
 FILES = "site.files"
 """The folder of what pages share. No walk can have this name: a dot is not allowed in one."""
@@ -39,6 +39,8 @@ class Where:
     """From a walk's page to its finished files."""
     earlier: str = "earlier/"
     """And to their earlier versions."""
+    packs: bool = True
+    """Whether a folder of pictures can be downloaded in one."""
     dagster: str | None = None
     """Where Dagster's pages are; None if nowhere."""
 
@@ -51,6 +53,8 @@ class WalkPage:
     text: str
     """The walk file."""
     downloads: Sequence[File]
+    pictures: Folder | None
+    """Its frames as numbered pictures."""
     versions: Sequence[Version]
     others: Sequence[Card]
     """What it can be compared with."""

@@ -73,7 +73,7 @@ def portrait(
         if walk.kind != "grid"
         else [],
         "keys": list(frames.keys),
-        "pictures": list(frames.shown) if frames.shown != frames.keys else None,
+        "pictures": list(frames.shown) if list(frames.shown) != list(frames.keys) else None,
         "captions": [point.caption for point in points],
         "mixes": [
             [[number[prompt], _share(share)] for prompt, share in _mix(point.context)]

@@ -32,7 +32,7 @@ from latent_assets.studio import Studio
 
 MANIFEST = "page.json"
 """What a walk's page was made from, and the frames that it shows."""
-PAGE = Where(live=False, root="", index=None, files="../", earlier="../earlier/")
+PAGE = Where(live=False, root="", index=None, files="../", earlier="../earlier/", packs=False)
 """A page in a walk's own folder of finished files, `outputs/NAME/page/`."""
 SITE = Where(live=False, root="../", index="../", files="files/", earlier="earlier/")
 THREADS = min(8, (os.cpu_count() or 1) + 2)
@@ -103,15 +103,16 @@ def write_page(
         card=card,
         text=file_text(listed.path),
         downloads=versions.finished(outputs),
+        pictures=versions.pictures(outputs),
         versions=versions.earlier(outputs, contains),
         others=sorted(others, key=lambda other: other.name),
         keyframes=keyframes(listed.spec),
     )
-    made_from = _made_from(page, listed)
-    if _manifest(folder).get("from") == made_from and (folder / "index.html").is_file():
-        return False
     album, keys = Album(studio), listed.keys
     frames = Frames(keys, album.shown(listed.spec, keys, source.stored), source.stored)
+    made_from = _made_from(page, listed, frames)
+    if _manifest(folder).get("from") == made_from and (folder / "index.html").is_file():
+        return False
     known = source.distances
     if known is None:
         known = Pictures(album, studio.settings.cache_dir).distances(keys, source.stored)
@@ -127,20 +128,24 @@ def write_page(
         _put(folder / "preview.webp", preview(album, film))
         _put(folder / "poster.webp", webp(album.read(film[0]).pixels, longest_px=PREVIEW_PX))
         _copy(page.downloads, folder / "files")
+        if page.pictures is not None:
+            _put(folder / "files" / page.pictures.name, page.pictures.packed())
         _copy([version.file for version in page.versions], folder / "earlier")
     _put(folder / "index.html", pages.walk_page(page, where).encode())
     _put(folder / MANIFEST, json.dumps({"from": made_from, "frames": shown}).encode())
     return True
 
 
-def _made_from(page: WalkPage, listed: Listed) -> str:
+def _made_from(page: WalkPage, listed: Listed, frames: Frames) -> str:
     card = page.card
-    files = [*page.downloads, *(version.file for version in page.versions)]
+    folder = [] if page.pictures is None else [page.pictures]
+    files = [*page.downloads, *folder, *(version.file for version in page.versions)]
     return digest_of(
         [
             pages.stamp(),
             card.looks,
             listed.packed.hex(),
+            frames.there,
             dict(listed.document),
             page.text,
             [card.changed, card.failure, list(card.failed_checks), card.rendered],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -47,6 +49,37 @@ class File:
 
 
 @dataclass(frozen=True)
+class Folder:
+    """The numbered pictures of a walk, which are downloaded in one."""
+
+    path: Path
+    files: tuple[File, ...]
+
+    @property
+    def name(self) -> str:
+        """Of the file that is downloaded."""
+        return f"{self.path.name}.zip"
+
+    @property
+    def size(self) -> int:
+        """Bytes of the pictures."""
+        return sum(file.size for file in self.files)
+
+    @property
+    def modified(self) -> float:
+        """When the last of them was made."""
+        return max(file.modified for file in self.files)
+
+    def packed(self) -> bytes:
+        """A ZIP of the pictures, as they are: PNG does not become smaller."""
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+            for file in self.files:
+                archive.write(file.path, f"{self.path.name}/{file.name}")
+        return buffer.getvalue()
+
+
+@dataclass(frozen=True)
 class Version:
     """An earlier version of a walk's file."""
 
@@ -67,6 +100,13 @@ class Version:
 def finished(folder: Path) -> list[File]:
     """The files of a walk's folder, by name; what is being written is left out."""
     return _files(folder)
+
+
+def pictures(folder: Path) -> Folder | None:
+    """The folder of a walk's numbered pictures, if it has one."""
+    path = folder / f"{folder.name}-frames"
+    files = () if path.is_symlink() else tuple(_files(path))
+    return Folder(path, files) if files else None
 
 
 def earlier(folder: Path, contains: Callable[[Iterable[str]], Collection[str]]) -> list[Version]:

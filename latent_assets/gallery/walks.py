@@ -44,6 +44,7 @@ class Walks:
             card=card,
             text=file_text(listed.path),
             downloads=self.finished(name),
+            pictures=self.pictures(name),
             versions=self.earlier(name),
             others=sorted(others, key=lambda other: other.name),
             keyframes=() if card.problem else keyframes(listed.spec),
@@ -78,7 +79,10 @@ class Walks:
         """Its first frame in small; None if none is there."""
         listed, _, look = self._settled(name)
         first = next((key for key in listed.keys if key in look.stored), None)
-        return None if first is None else self._pictures.poster(first)
+        if first is None:
+            return None
+        (shown,) = self._album.shown(listed.spec, [first], look.stored)
+        return self._pictures.poster(shown)
 
     def newest(self, name: str, look: Look) -> str | None:
         """The key of the frame that a walk which is rendered has come to."""
@@ -93,6 +97,11 @@ class Walks:
         """The files to download."""
         self._find(name)
         return versions.finished(self._studio.settings.outputs_dir / name)
+
+    def pictures(self, name: str) -> versions.Folder | None:
+        """Its frames as numbered pictures."""
+        self._find(name)
+        return versions.pictures(self._studio.settings.outputs_dir / name)
 
     def earlier(self, name: str) -> list[versions.Version]:
         """The kept versions of its files, newest first."""

@@ -221,7 +221,7 @@ def test_scrubbing_shows_the_frame_and_what_it_is(shown, window):
     opened.shows(8)
     with page.expect_download() as download:
         page.get_by_role("link", name="Save this frame").click()
-    assert download.value.suggested_filename == "way-0009.png"
+    assert download.value.suggested_filename == "way-0008.png"
 
 
 def test_a_finger_moves_through_the_walk(shown, window):
@@ -317,6 +317,7 @@ def test_a_walk_fills_while_it_is_rendered(tmp_path, window):
         page = opened.open(address + "loop/")
         index.open(address)
         assert page.locator("#waiting").is_visible()
+        assert page.locator("#save").is_hidden()
         render_frames(studio, recipes[:3], batch_size=3)
         stored = time.monotonic()
         opened.wait("() => document.getElementById('screen').dataset.shown !== undefined")

@@ -1,8 +1,10 @@
 """The gallery's server shows what is there, to nobody more than that, and looks at it once."""
 
 import html
+import io
 import json
 import re
+import zipfile
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from gallery import HOSTILE, WALKS, client, finish, render, write_walks
 from PIL import Image
 
 from latent_assets.catalogue import Catalogue
+from latent_assets.enlarging import upscale_frames
 from latent_assets.gallery import cards as cards_module
 from latent_assets.gallery.cards import Shelf
 from latent_assets.gallery.pages import FILES
@@ -69,6 +72,48 @@ def test_a_page_shows_the_walk_its_files_and_its_text(studio):
     assert "frames: 9" in page
     assert "/assets/frames?view=partitions&amp;partition=way" in page
     assert "assets/frames" not in client(studio).get("/way/").text
+
+
+def test_numbered_pictures_are_downloaded_in_one(studio):
+    render(studio, "way")
+    finish(studio, "way", "way.gif")
+    folder = finish(studio, "way/way-frames", "way-0000.png", "way-0001.png")
+    (folder / "secret.png").symlink_to(studio.settings.walks_dir / "way.yaml")
+    server = client(studio)
+    page = server.get("/way/").text
+    assert 'href="files/way.gif" download' in page
+    assert 'href="files/way-frames.zip" download' in page
+    assert "2 pictures, 8 B" in page
+    answer = server.get("/way/files/way-frames.zip")
+    assert answer.headers["content-disposition"] == 'attachment; filename="way-frames.zip"'
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        assert archive.testzip() is None
+        assert archive.namelist() == ["way-frames/way-0000.png", "way-frames/way-0001.png"]
+    assert server.get("/loop/files/loop-frames.zip").status_code == 404
+    assert server.get("/way/files/way-frames").status_code == 404
+
+
+def test_larger_pictures_are_shown_once_they_are_made(studio):
+    path = studio.settings.walks_dir / "way.yaml"
+    path.write_text(f"{WALKS['way']}output: {{upscale: {{method: nearest, factor: 2}}}}\n")
+    render(studio, "way")
+    small = client(studio)
+    assert data_of(small.get("/way/walk.js"))["pictures"] is None
+    assert _size(small.get("/way/poster.webp")) == (32, 32)
+    spec, keys = Catalogue(studio).read()["way"].spec, Catalogue(studio).read()["way"].keys
+    digests = [studio.frames.read(key).receipt.pixel_digest for key in keys]
+    upscale_frames(studio, spec.walk.output.upscale, list(keys), digests)
+    large = client(studio)
+    shown = data_of(large.get("/way/walk.js"))["pictures"]
+    assert len(set(shown)) == len(keys)
+    assert not set(shown) & set(keys)
+    for picture in ("way/poster.webp", "way/preview.webp", f"{FILES}/frames/{shown[4]}.webp"):
+        assert _size(large.get(f"/{picture}")) == (64, 64)
+
+
+def _size(answer):
+    with Image.open(io.BytesIO(answer.content)) as image:
+        return image.size
 
 
 def test_the_portrait_knows_each_frame(studio):
@@ -131,10 +176,10 @@ def test_pictures_are_made_of_the_frames_that_are_there(studio):
     key = keys[3]
     frame = server.get(f"/{FILES}/frames/{key}.webp")
     assert frame.headers["content-type"] == "image/webp"
-    with Image.open(__import__("io").BytesIO(frame.content)) as image:
+    with Image.open(io.BytesIO(frame.content)) as image:
         assert image.size == (32, 32)
     film = server.get("/way/preview.webp")
-    with Image.open(__import__("io").BytesIO(film.content)) as image:
+    with Image.open(io.BytesIO(film.content)) as image:
         assert image.n_frames == 9
         assert image.info["loop"] == 0
     assert server.get("/way/poster.webp").content[:4] == b"RIFF"

@@ -60,6 +60,19 @@ def test_nothing_is_written_again_where_nothing_has_changed(studio, tmp_path):
     assert dates(site) == before
 
 
+def test_numbered_pictures_are_published_in_one_file(studio, tmp_path):
+    folder = finish(studio, "way/way-frames", "way-0000.png")
+    site = tmp_path / "site"
+    write_site(studio, site)
+    before = dates(site)
+    assert (site / "way" / "files" / "way-frames.zip").is_file()
+    assert 'href="files/way-frames.zip"' in (site / "way" / "index.html").read_text()
+    assert "way" in write_site(studio, site).unchanged
+    assert dates(site) == before
+    (folder / "way-0000.png").write_bytes(b"another")
+    assert write_site(studio, site).written == ("way",)
+
+
 def test_a_changed_walk_alone_is_written_again(studio, tmp_path):
     site = tmp_path / "site"
     write_site(studio, site)

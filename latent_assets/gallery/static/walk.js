@@ -15,11 +15,11 @@ gallery.bring("walk", document.body.dataset.name).then((walk) => {
 
   // --- what is shown of a frame -------------------------------------------------------------
   const guidance = (index) => (Array.isArray(walk.guidance) ? walk.guidance[index] : walk.guidance);
-  const said = (index) => `frame ${index + 1} of ${count}: ${walk.captions[index]}`;
+  const said = (index) => `frame ${index}, the last is ${count - 1}: ${walk.captions[index]}`;
 
   function place(index) {
     if (isGrid) return `row ${Math.floor(index / walk.columns) + 1}, column ${(index % walk.columns) + 1}`;
-    if (walk.scales) return `${index + 1} of ${count}`;
+    if (walk.scales) return `${index}, the last is ${count - 1}`;
     const way = walk.closed ? index / count : index / Math.max(1, count - 1);
     return `${(100 * way).toFixed(1).replace(/\.0$/, "")} % of the way`;
   }
@@ -49,7 +49,7 @@ gallery.bring("walk", document.body.dataset.name).then((walk) => {
     const how = details.environments[number];
     pairs($("receipt-list"), [
       ["Pixel digest", digest], ["Rendered", created], ["Seconds", seconds],
-      ["In its batch", `${position + 1} of ${batch}`], ["Device", how.device], ["Platform", how.platform],
+      ["In its batch", `${position}, the last is ${batch - 1}`], ["Device", how.device], ["Platform", how.platform],
       ["Precision", how.precision], ["Versions", Object.entries(how.versions).map((pair) => pair.join(" ")).join(", ")],
       ...(how.licence ? [["Licence of the weights", how.licence]] : []),
     ]);
@@ -58,19 +58,20 @@ gallery.bring("walk", document.body.dataset.name).then((walk) => {
   let cells = [];
   function tell() {
     const index = player.at;
-    $("number").textContent = walk.scales ? `guidance ${walk.scales[index]}` : `${index + 1} / ${count}`;
+    $("number").textContent = walk.scales ? `guidance ${walk.scales[index]}` : `${index} / ${count - 1}`;
     $("scrub").value = index;
     $("scrub").setAttribute("aria-valuetext", walk.scales ? `guidance ${walk.scales[index]}` : said(index));
     $("screen").setAttribute("aria-label", film.missing.has(index) ? `${said(index)}, not rendered yet` : said(index));
     curve.point(index);
     $("caption").textContent = mix(index);
-    $("f-number").textContent = `${index + 1} of ${count}`;
+    $("f-number").textContent = `${index}, the last is ${count - 1}`;
     $("f-place").textContent = place(index);
     $("f-guidance").textContent = guidance(index);
     $("f-key").textContent = walk.keys[index];
     const png = gallery.body.dataset.events;
     $("save").href = png ? `${gallery.root}frames/${pictures[index]}.png` : gallery.frame(pictures[index]);
-    $("save").download = `${walk.name}-${String(index + 1).padStart(4, "0")}.${png ? "png" : "webp"}`;
+    $("save").download = `${walk.name}-${String(index).padStart(4, "0")}.${png ? "png" : "webp"}`;
+    $("save").hidden = film.missing.has(index);
     receipt(index);
     for (const jump of document.querySelectorAll(".jump")) jump.setAttribute("aria-current", Number(jump.dataset.frame) === index);
     const word = player.playing ? "Pause" : "Play";

@@ -22,6 +22,9 @@ from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _MOMENT_S = 0.02
+_MARK = b"\0"
+"""No signal's number: whatever came before it is heard when it is read."""
+_CATCH_UP_S = 5.0
 TWICE_S = 0.5
 """A second signal that comes sooner is the first one's echo: `timeout` sends two."""
 
@@ -35,14 +38,31 @@ class _Heard:
         self.listeners: list[Callable[[int], None]] = []
         self.hearing = False
         self.sent_again = 0
+        self.pipe: int | None = None
+        self.thread: threading.Thread | None = None
+        self.caught_up = threading.Event()
 
 
 _heard = _Heard()
 
 
 def asked() -> int | None:
-    """The signal by which this process was first asked to stop, while somebody hears it."""
+    """The signal by which this process was first asked to stop, while somebody hears it.
+
+    Whoever asks may be quicker than the thread that hears: it is waited for.
+    """
+    if _heard.first is None and _heard.pipe is not None:
+        _catch_up(_heard.pipe)
     return _heard.first
+
+
+def is_behind(error: BaseException) -> bool:
+    """Whether an error is what became of an interrupt.
+
+    Python makes a RuntimeError of one that comes while a class is made: in an import.
+    """
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return _is_interrupt(type(error)) or (cause is not None and is_behind(cause))
 
 
 def is_deferred() -> bool:
@@ -67,12 +87,14 @@ def hearing(at_once: Callable[[int], None] | None = None) -> Iterator[None]:
     sys.unraisablehook = lambda dropped: _send_again(dropped) or unraisable(dropped)
     thread = threading.Thread(target=_hear, args=(reading, at_once), name="ears", daemon=True)
     _heard.hearing, _heard.first = True, None
+    _heard.pipe, _heard.thread = writing, thread
     thread.start()
     try:
         yield
     finally:
         signal.set_wakeup_fd(before)
         sys.unraisablehook = unraisable
+        _heard.pipe = None
         os.close(writing)
         thread.join()
         _heard.hearing = False
@@ -92,11 +114,13 @@ def telling(listener: Callable[[int], None]) -> Iterator[None]:
 def deferred() -> Iterator[None]:
     """In the block, the main thread is not interrupted; afterwards it is, if it was asked to be.
 
-    Raises KeyboardInterrupt at the end.
+    Raises KeyboardInterrupt at the end; and at the beginning, if it was asked before.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    if asked() is not None:
+        raise KeyboardInterrupt
     noted: list[int] = []
 
     def note(number: int, _frame: FrameType | None) -> None:
@@ -110,7 +134,7 @@ def deferred() -> Iterator[None]:
         _heard.deferred -= 1
         for number, handler in kept.items():
             signal.signal(number, handler)
-        # Also one that came before the block, and was lost in a finalizer.
+        # Also one that came just before the block, and was lost in a finalizer.
         if noted or (_heard.hearing and _heard.first is not None):
             raise KeyboardInterrupt
 
@@ -135,14 +159,27 @@ def raise_keyboard_interrupt() -> None:
 
 def _send_again(dropped: sys.UnraisableHookArgs) -> bool:
     """Whether what a finalizer dropped was an interrupt."""
-    interrupt = issubclass(dropped.exc_type, BaseException) and not issubclass(
-        dropped.exc_type, (Exception, SystemExit, GeneratorExit)
-    )
+    interrupt = _is_interrupt(dropped.exc_type)
     if interrupt:
         timer = threading.Timer(_MOMENT_S, _interrupt_main)
         timer.daemon = True
         timer.start()
     return interrupt
+
+
+def _is_interrupt(kind: type[BaseException]) -> bool:
+    """KeyboardInterrupt, and the one of Dagster's that is no Exception either."""
+    return not issubclass(kind, (Exception, SystemExit, GeneratorExit))
+
+
+def _catch_up(pipe: int) -> None:
+    """Wait until every signal that came so far is heard."""
+    if threading.current_thread() is _heard.thread:
+        return
+    _heard.caught_up.clear()
+    with contextlib.suppress(OSError):
+        os.write(pipe, _MARK)
+        _heard.caught_up.wait(_CATCH_UP_S)
 
 
 def _interrupt_main() -> None:
@@ -156,6 +193,8 @@ def _hear(pipe: int, at_once: Callable[[int], None] | None) -> None:
     with open(pipe, "rb", buffering=0) as signals:
         while byte := signals.read(1):
             number = byte[0]
+            if byte == _MARK:
+                _heard.caught_up.set()
             if number not in SIGNALS:
                 continue
             if number == signal.SIGINT and _heard.sent_again:

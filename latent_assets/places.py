@@ -41,9 +41,11 @@ def storage(text: str, what: str) -> str:
         return text
     if is_address(text) and scheme(text) != "file":
         match = _SCHEME.match(text)
-        if match is not None and match[2] != "//":
+        nowhere = match is not None and not text[match.end() :] and match[1] != "memory"
+        if match is not None and (match[2] != "//" or nowhere):
             raise UsageError(
-                f"{what} is {text!r}", f"An address has two slashes: {match[1]}://bucket/folder."
+                f"{what} is {text!r}",
+                f"An address has two slashes, and a place: {match[1]}://bucket/folder.",
             )
         return text
     return str(folder(text, what))

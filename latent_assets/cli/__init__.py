@@ -70,6 +70,8 @@ def _run() -> int:
         rich_utils.rich_format_error(error)
         return _tell_json(UsageError(error.format_message()))
     except Exception as defect:
+        if interrupts.asked() is not None and interrupts.is_behind(defect):
+            return _tell(StoppedError("interrupted"))
         _tell_json(LatentAssetsError(f"a defect of latent-assets: {defect!r}"))
         raise
     # Typer's own way with a command that was interrupted.

@@ -131,7 +131,9 @@ def bar_of(spec: WalkSpec, plan: Plan) -> Iterator[Bar]:
         try:
             with bar.lines.kept_up():
                 yield bar
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, Exception) as error:
+            if not interrupts.is_behind(error):
+                raise
             raise StoppedError(
                 f"interrupted: {bar.done} of {bar.total} frames of {spec.name} are stored",
                 "Render it again to go on: they are not rendered twice.",

@@ -35,10 +35,10 @@ def persistently(work: Callable[[], object], tell: Callable[[str], None]) -> Non
     for number, delay_s in enumerate((*DELAYS_S, None), 1):
         try:
             work()
-        except LatentAssetsError:
-            raise
         except Exception as error:
-            if delay_s is None:
+            if interrupts.asked() is not None:  # an import may have made a RuntimeError of it
+                raise dg.DagsterExecutionInterruptedError from None
+            if isinstance(error, LatentAssetsError) or delay_s is None:
                 raise
             tell(f"attempt {number} failed, the next is in {delay_s:.0f} s: {error!r}")
             time.sleep(delay_s)

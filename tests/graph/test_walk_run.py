@@ -1,7 +1,9 @@
 """One walk through the whole asset graph, on a model of numpy alone."""
 
 import json
+import os
 import re
+import signal
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,11 +15,13 @@ import typer
 from fakes import FakeStudio, fake_studio
 from PIL import Image
 
+from latent_assets import interrupts
 from latent_assets.cli.files import inspect, verify_frames, walk_text
 from latent_assets.errors import MediaError, ModelError
 from latent_assets.media import contact_sheet, inspect_file, write_animation
 from latent_assets.orchestration.build import build_defs
 from latent_assets.orchestration.progress import Onlooker
+from latent_assets.orchestration.stopping import persistently
 from latent_assets.settings import Settings
 from latent_assets.studio import Studio
 from latent_assets.walks.loading import parse_walk
@@ -253,7 +257,7 @@ def test_a_failing_chunk_is_tried_again_alone(tmp_path, instance, monkeypatch):
 
 def test_a_chunk_that_goes_on_failing_fails_the_run(tmp_path, instance, monkeypatch):
     monkeypatch.setattr("time.sleep", lambda _seconds: None)
-    attempts = []
+    attempts: list[object] = []
 
     def before_batch(_done: int) -> None:
         attempts.append(1)
@@ -266,7 +270,7 @@ def test_a_chunk_that_goes_on_failing_fails_the_run(tmp_path, instance, monkeypa
 
 
 def test_a_users_mistake_is_not_tried_again(tmp_path, instance):
-    attempts = []
+    attempts: list[object] = []
 
     def before_batch(_done: int) -> None:
         attempts.append(1)
@@ -609,3 +613,20 @@ def test_what_a_walk_cannot_show_is_said_before_it_is_rendered(studio, instance,
     result = run(studio, instance, "w")
     assert words in failures(result)[0]
     assert studio.counts.frames == 0
+
+
+def test_what_became_of_an_interrupt_is_not_tried_again():
+    """As in an import of a model's library: what is raised there is no interrupt any more."""
+    attempts: list[object] = []
+
+    def interrupted() -> None:
+        attempts.append(True)
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(10)
+        except KeyboardInterrupt as interrupt:
+            raise RuntimeError("a class could not be made") from interrupt
+
+    with interrupts.hearing(), pytest.raises(dg.DagsterExecutionInterruptedError):
+        persistently(interrupted, attempts.append)
+    assert attempts == [True]

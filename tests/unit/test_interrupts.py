@@ -49,6 +49,45 @@ def test_what_was_not_interrupted_goes_on():
     assert interrupts.asked() is None
 
 
+def test_what_was_asked_is_known_at_once():
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(5)  # the thread that hears has no turn of its own accord
+    try:
+        with interrupts.hearing():
+            with pytest.raises(KeyboardInterrupt):  # noqa: PT012
+                os.kill(os.getpid(), signal.SIGINT)
+                wait()
+            assert interrupts.asked() == signal.SIGINT
+    finally:
+        sys.setswitchinterval(before)
+
+
+def test_nothing_is_begun_that_would_have_to_be_finished_when_it_was_asked_before():
+    begun = []
+    with interrupts.hearing():
+        with pytest.raises(KeyboardInterrupt):  # noqa: PT012
+            os.kill(os.getpid(), signal.SIGINT)
+            wait()
+        with pytest.raises(KeyboardInterrupt), interrupts.deferred():
+            begun.append(True)
+    assert begun == []
+
+
+class Named:
+    """Its class is interrupted while it is made, as in an import."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        wait()
+
+
+def test_an_interrupt_is_known_in_whatever_an_import_makes_of_it():
+    with interrupts.hearing(), pytest.raises((KeyboardInterrupt, RuntimeError)) as caught:
+        type("Made", (), {"field": Named()})
+    assert interrupts.is_behind(caught.value)
+    assert not interrupts.is_behind(RuntimeError("of its own"))
+
+
 class Finalized:
     """Its end comes while a signal is handled."""
 
@@ -81,16 +120,14 @@ def test_another_failure_of_a_finalizer_is_still_shown(monkeypatch):
 
 
 LONG_CALL = """
-import ctypes, os
+import ctypes, os, signal
 from latent_assets import interrupts
+for number in interrupts.SIGNALS:
+    signal.signal(number, lambda *_: None)
 with interrupts.hearing(at_once=lambda number: os._exit(128 + number)):
-    interrupts.raise_keyboard_interrupt()
     print("calls", flush=True)
     while True:
-        try:
-            ctypes.CDLL(None).sleep(600)
-        except KeyboardInterrupt:
-            pass
+        ctypes.CDLL(None).sleep(600)
 """
 
 
@@ -100,7 +137,7 @@ def test_a_second_one_ends_a_process_that_heeds_none():
     ) as process:
         assert process.stdout.readline() == "calls\n"
         process.send_signal(signal.SIGINT)
-        time.sleep(interrupts.TWICE_S / 5)
+        time.sleep(interrupts.TWICE_S / 25)
         process.send_signal(signal.SIGINT)  # an echo
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(interrupts.TWICE_S * 2)

@@ -69,6 +69,7 @@ def test_an_address_is_what_it_says(written, meant):
     ("variable", "written", "told"),
     [
         ("STORE", "s3:/bucket/x", "s3://bucket"),
+        ("STORE", "s3://", "s3://bucket"),
         ("STORE", "file://server/x", "three slashes"),
         ("STORE", "file:///x?y", "%3F"),
         ("DATA", "s3://bucket/x", "folder on this machine"),

@@ -48,11 +48,12 @@ class Listed:
     document: Mapping[str, Any]
     """`WalkSpec.to_json`; empty if something is wrong."""
     packed: bytes
-    """The keys of its frames in order, 32 bytes each."""
+    """The keys of its frames in order, 32 bytes each; as long as pilots are to say where these
+    stand, of the pilots that are known to be needed."""
 
     @cached_property
     def keys(self) -> tuple[str, ...]:
-        """The keys of its frames, in order."""
+        """The keys that are `packed`."""
         text = self.packed.hex()
         return tuple(text[at : at + 2 * _KEY_BYTES] for at in range(0, len(text), 2 * _KEY_BYTES))
 
@@ -65,6 +66,16 @@ class Listed:
     def walk(self) -> Mapping[str, Any]:
         """The walk file's fields, as plain JSON."""
         return self.document["walk"]
+
+    @property
+    def frames(self) -> int:
+        """How many it has."""
+        return self.spec.walk.frames if self.waits_for_timeline else len(self.keys)
+
+    @property
+    def waits_for_timeline(self) -> bool:
+        """Whether its file alone does not say which frames it has."""
+        return not self.problem and self.spec.has_timeline
 
     @property
     def model(self) -> str:
@@ -103,7 +114,9 @@ class Catalogue:
             stamp, modified = _stamp(path, code)
             known = self._listed.get(name)
             if known is None or not stamp or known[0] != stamp or known[1].problem:
-                known = stamp, self._of(name, path, modified, stamp, fresh)
+                found = self._of(name, path, modified, stamp, fresh)
+                # Where its frames stand is known by its timeline, and that may come any time.
+                known = ("" if found.waits_for_timeline else stamp), found
             listed[name] = known
         gone = self._rows.keys() - {str(each.path) for _, each in listed.values()}
         if fresh or gone:
@@ -135,8 +148,8 @@ class Catalogue:
         except LatentAssetsError as error:
             return Listed(name, path, modified, str(error), {}, b"")
         document = spec.to_json()
-        packed = bytes.fromhex("".join(recipe.key for recipe in spec.recipes()))
-        if stamp:
+        packed = bytes.fromhex("".join(each.key for each in self.studio.known_recipes(spec)))
+        if stamp and not spec.has_timeline:
             fresh[str(path)] = _Row(stamp, json.dumps(document), packed)
         return Listed(name, path, modified, "", document, packed)
 

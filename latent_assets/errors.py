@@ -62,6 +62,10 @@ class InvalidModelError(InvalidFileError):
     """A model file that describes no model."""
 
 
+class UnpacedError(LatentAssetsError):
+    """The frames of a walk of perceptual pace were asked for before its timeline is known."""
+
+
 class UsageError(LatentAssetsError):
     """A command or a setting that asks for something that does not exist."""
 

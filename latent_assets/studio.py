@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from fractions import Fraction
 from math import isqrt
 from pathlib import Path
 from typing import Any
@@ -25,20 +26,32 @@ from latent_assets.errors import (
 )
 from latent_assets.media.animation import FORMATS, animated_format, checked_fps
 from latent_assets.media.captions import Captions
+from latent_assets.media.early_layers import NAME as MEASURE
 from latent_assets.media.signing import Credentials
 from latent_assets.media.stills import MAX_SIDE_PX
 from latent_assets.settings import MODELS, Settings
 from latent_assets.shipped import SHIPPED_MODELS
-from latent_assets.store import EncodingStore, FrameStore, Timings
+from latent_assets.store import (
+    DamagedError,
+    EncodingStore,
+    FrameStore,
+    MissingError,
+    TimelineStore,
+    Timings,
+)
+from latent_assets.store.encodings import FEATURES, FloatArray
 from latent_assets.store.frames import UPSCALED
+from latent_assets.store.parallel import in_order
 from latent_assets.upscaling import Upscaling, open_upscaling
 from latent_assets.walks.advice import advice
+from latent_assets.walks.pilots import Timeline, Unknown, find_timeline, timeline_key
 from latent_assets.walks.recipes import FrameRecipe, Rendering, recipes_of
-from latent_assets.walks.route import route
+from latent_assets.walks.route import is_closed, route
 from latent_assets.walks.schema import (
     MAX_FRAMES,
     MAX_GRID_SIDE,
     WALK_ADAPTER,
+    GuidanceSweep,
     Upscale,
     Walk,
     prompt_fields,
@@ -62,6 +75,17 @@ class WalkSpec:
     def recipes(self) -> list[FrameRecipe]:
         """The recipes of the frames, in order."""
         return recipes_of(self.walk, self.rendering)
+
+    @property
+    def has_timeline(self) -> bool:
+        """Whether pilots say where its frames stand; else the walk file alone does."""
+        return not isinstance(self.walk, GuidanceSweep) and self.walk.waits_for_places
+
+    def at(self, places: list[list[Fraction]] | None) -> WalkSpec:
+        """The same with its frames at these places; None: where they stand already."""
+        if places is None:
+            return self
+        return replace(self, walk=self.walk.model_copy(update={"places": places}))
 
     def to_json(self) -> dict[str, Any]:
         """The spec as plain JSON."""
@@ -96,6 +120,11 @@ class Plan:
     """Keys of the frames to render."""
     to_upscale: int = 0
     """Pictures that are still to be made larger; frames to render are counted among them."""
+    pilots: int = 0
+    """Of a walk whose places are not known yet: the pilots that are known to be rendered next."""
+    exact: bool = True
+    """Whether `to_render` is what will be rendered; else it is the most that may be, pilots
+    included, and `cached` counts pilots."""
     warnings: tuple[str, ...] = ()
     """What the model does not understand of the prompts, and what it is to download first."""
 
@@ -108,6 +137,10 @@ class Studio:
     frames: FrameStore
     encodings: EncodingStore
     timings: Timings
+    features: EncodingStore
+    """What the pace's distance looks at in a frame, by the frame's key."""
+    timelines: TimelineStore
+    """Where the frames of walks of perceptual pace stand, by `key_of_timeline`."""
     upscaled: FrameStore
     """Frames that were made larger, by `Upscaling.key_of`."""
     describe_model: Callable[[str], ModelInfo]
@@ -133,6 +166,8 @@ class Studio:
             frames=FrameStore(settings.store_url),
             encodings=EncodingStore(settings.store_url),
             timings=Timings(settings.store_url),
+            features=EncodingStore(settings.store_url, folder=FEATURES),
+            timelines=TimelineStore(settings.store_url),
             upscaled=FrameStore(settings.store_url, folder=UPSCALED),
             describe_model=lambda name: registry.describe_model(name, source),
             load_engine=lambda name: registry.load_engine(name, source, options),
@@ -211,8 +246,38 @@ class Studio:
                 continue
         return name
 
+    def timeline(self, spec: WalkSpec) -> Timeline | None:
+        """The timeline of a walk, if it was found before."""
+        document = self.timelines.read(key_of_timeline(spec)) if spec.has_timeline else None
+        return None if document is None else Timeline.from_dict(document)
+
+    def paced(self, spec: WalkSpec) -> WalkSpec:
+        """The same with its frames' places, if they are known."""
+        timeline = self.timeline(spec)
+        return spec if timeline is None else spec.at(timeline.places(loop=is_closed(spec.walk)))
+
+    def known_recipes(self, spec: WalkSpec) -> tuple[FrameRecipe, ...]:
+        """The recipes of the frames; those of the pilots so far if the places are not known."""
+        spec = self.paced(spec)
+        if not spec.has_timeline:
+            return tuple(spec.recipes())
+        found = find_timeline(spec.walk, spec.rendering, self._stored_features)
+        if isinstance(found, Unknown):
+            return found.pilots
+        return tuple(spec.at(found.places(loop=is_closed(spec.walk))).recipes())
+
     def plan(self, spec: WalkSpec) -> Plan:
-        """Which frames are there, which are to be rendered, and about how long that takes."""
+        """Which frames are there, which are to be rendered, and about how long that takes.
+
+        Of a walk whose places are not known yet, which pilots are to be rendered next, and how
+        many pictures in all at most.
+        """
+        spec = self.paced(spec)
+        if spec.has_timeline:
+            found = find_timeline(spec.walk, spec.rendering, self._stored_features)
+            if isinstance(found, Unknown):
+                return self._plan_pilots(spec, found)
+            spec = spec.at(found.places(loop=is_closed(spec.walk)))
         recipes = spec.recipes()
         keys = [recipe.key for recipe in recipes]
         stored = self.frames.contains(keys)
@@ -234,6 +299,37 @@ class Studio:
             missing=missing,
             warnings=warnings,
         )
+
+    def _plan_pilots(self, spec: WalkSpec, unknown: Unknown) -> Plan:
+        recipes = {recipe.key: recipe for recipe in unknown.pilots}
+        stored = self.frames.contains(recipes)
+        missing = tuple(key for key in recipes if key not in stored)
+        most = unknown.at_most - len(stored)
+        warnings = self.read_prompts(spec)
+        if notice := self.download_notice(spec.rendering.model):
+            warnings = (*warnings, notice)
+        to_upscale = 0 if spec.walk.output.upscale is None else spec.walk.frames
+        return Plan(
+            walk=spec.name,
+            model=spec.rendering.model,
+            frames=spec.walk.frames,
+            cached=len(stored),
+            to_render=most,
+            pilots=len(missing),
+            exact=False,
+            to_upscale=to_upscale,
+            estimate_s=self._estimate(spec, list(recipes.values()), most, to_upscale),
+            missing=missing,
+            warnings=warnings,
+        )
+
+    def _stored_features(self, recipes: Sequence[FrameRecipe]) -> list[FloatArray] | None:
+        """What the distance looks at in these frames; None if one was not looked at yet."""
+        keys = [recipe.key for recipe in recipes]
+        try:
+            return list(in_order(self.features.read, keys, self.features.objects.parallel))
+        except (MissingError, DamagedError):
+            return None
 
     def read_prompts(self, spec: WalkSpec) -> tuple[str, ...]:
         """What the model does not understand of the walk's prompts.
@@ -284,6 +380,11 @@ class Studio:
                 return None
             seconds += to_upscale * per_picture
         return round(seconds, 1)
+
+
+def key_of_timeline(spec: WalkSpec) -> str:
+    """The key of a walk's timeline, for a spec that `has_timeline`."""
+    return timeline_key(spec.walk, spec.rendering, MEASURE)
 
 
 def weights_source(settings: Settings) -> registry.WeightsSource:
@@ -397,6 +498,8 @@ def _with_frames(name: str, walk: Walk, frames: int | None) -> Walk:
             )
         frames = side
     document = WALK_ADAPTER.dump_python(walk, mode="json")
+    if frames != getattr(walk, length):
+        document["places"] = None  # they are those of as many frames as the file says
     try:
         return WALK_ADAPTER.validate_python({**document, length: frames})
     except ValueError:

@@ -14,7 +14,8 @@ from latent_assets.diffusion.schedule import SamplingSchedule
 from latent_assets.diffusion.tensorflow_runtime import Device
 from latent_assets.settings import Settings
 from latent_assets.shipped import PROJECT_ROOT
-from latent_assets.store import EncodingStore, FrameStore, Timings
+from latent_assets.store import EncodingStore, FrameStore, TimelineStore, Timings
+from latent_assets.store.encodings import FEATURES
 from latent_assets.store.frames import UPSCALED
 from latent_assets.studio import Studio
 from latent_assets.upscaling import open_upscaling
@@ -151,6 +152,8 @@ def fake_studio(
         frames=FrameStore(settings.store_url),
         encodings=EncodingStore(settings.store_url),
         timings=Timings(settings.store_url),
+        features=EncodingStore(settings.store_url, folder=FEATURES),
+        timelines=TimelineStore(settings.store_url),
         upscaled=FrameStore(settings.store_url, folder=UPSCALED),
         describe_model=lambda name: fake_info(name, weights),
         load_engine=load_engine,

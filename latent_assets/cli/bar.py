@@ -30,16 +30,16 @@ SILENCE_S = 30.0
 class Bar:
     """Counts the frames that are done, each once, however often it is told of."""
 
-    def __init__(self, progress: Progress, spec: WalkSpec) -> None:
+    def __init__(self, progress: Progress, spec: WalkSpec, plan: Plan) -> None:
         self._progress = progress
-        # A frame that appears twice in the walk is rendered once.
-        self._places = Counter(recipe.key for recipe in spec.recipes())
+        self._places: Counter[str] = Counter()
         self._done: set[str] = set()
         self._rendered = 0
-        self.total = self._places.total()
-        self._task = progress.add_task(
-            spec.name, total=self.total, unit="frames", rendered=0, waiting=""
-        )
+        self.total = spec.walk.frames
+        self._pilots = plan.cached + plan.to_render
+        self._task = progress.add_task(spec.name, total=None, unit="pilots", rendered=0, waiting="")
+        if not spec.has_timeline:
+            self.on_places([recipe.key for recipe in spec.recipes()])
         self._larger: TaskID | None = None
         self.lines = Lines(spec.name)
 
@@ -48,12 +48,31 @@ class Bar:
         """Frames of the walk that are stored."""
         return sum(self._places[key] for key in self._done)
 
+    @property
+    def stored(self) -> str:
+        """How many frames are stored, or pilots as long as the frames are not known, in words."""
+        if not self._places:
+            return f"{len(self._done)} pilots"
+        return f"{self.done} of {self.total} frames"
+
+    @property
+    def _aim(self) -> tuple[int, str]:
+        """What is counted: the frames, or as long as these are not known, pilots."""
+        return (self.total, "frames") if self._places else (self._pilots, "pilots at most")
+
+    def on_places(self, keys: Sequence[str]) -> None:
+        """These are the walk's frames: until this is known, pilots are what is rendered."""
+        # A frame that appears twice in the walk is rendered once.
+        self._places = Counter(keys)
+        self._progress.update(self._task, total=self.total, unit="frames", completed=self.done)
+
     def on_frames(self, keys: Sequence[str], rendered: bool) -> None:
         """These are in the store now."""
         self._rendered += len(keys) if rendered else 0
         self._done.update(keys)
-        self._progress.update(self._task, completed=self.done, rendered=self._rendered)
-        self.lines.tell(self.done, self.total, "frames", self._rendered)
+        done = self.done if self._places else len(self._done)
+        self._progress.update(self._task, completed=done, rendered=self._rendered)
+        self.lines.tell(done, *self._aim, self._rendered)
 
     def on_upscaled(self, done: int, count: int) -> None:
         """So many of the pictures that were missing are larger now."""
@@ -127,7 +146,7 @@ class Lines:
 def bar_of(spec: WalkSpec, plan: Plan) -> Iterator[Bar]:
     """The bar, in the block. Raises StoppedError if the block is interrupted."""
     with _progress(plan) as progress, interrupts.telling(_first_signal):
-        bar = Bar(progress, spec)
+        bar = Bar(progress, spec, plan)
         try:
             with bar.lines.kept_up():
                 yield bar
@@ -135,7 +154,7 @@ def bar_of(spec: WalkSpec, plan: Plan) -> Iterator[Bar]:
             if not interrupts.is_behind(error):
                 raise
             raise StoppedError(
-                f"interrupted: {bar.done} of {bar.total} frames of {spec.name} are stored",
+                f"interrupted: {bar.stored} of {spec.name} are stored",
                 "Render it again to go on: they are not rendered twice.",
             ) from None
 

@@ -65,7 +65,7 @@ def verify_frames(
         model = studio.model_with(str(record.model["name"]), str(record.model["weights_digest"]))
         recipes: dict[str, Recipe] = {}
     else:
-        spec, _ = specify(studio, target)
+        spec = studio.paced(specify(studio, target)[0])
         keys = [recipe.key for recipe in spec.recipes()]
         model = spec.rendering.model
         recipes = {recipe.key: recipe.as_dict() for recipe in spec.recipes()}

@@ -68,6 +68,7 @@ def render(
     spec, library = specify(studio, walk, model, frames)
     for file in library.extra:
         claims.claim(studio.settings.claims_dir, spec.name, file)
+    spec = studio.paced(spec)
     plan = studio.plan(spec)
     warn([*plan.warnings, *([] if studio.settings.metadata else [UNMARKED])])
     with bar_of(spec, plan) as bar:
@@ -79,6 +80,7 @@ def render(
         "frames": plan.frames,
         "rendered": rendered,
         "reused": plan.frames - rendered,
+        "pilots": made.pilots,
         "seconds": round(time.perf_counter() - started, 2),
         "outputs": paths,
         "warnings": list(plan.warnings),
@@ -100,6 +102,8 @@ def _print(result: Mapping[str, Any]) -> None:
         f"[bold]{result['walk']}[/]: {result['frames']} frames, {result['rendered']} rendered,"
         f" {result['reused']} reused, {duration(result['seconds'])}"
     )
+    if result["pilots"]:
+        out.print(f"  {result['pilots']} pilots rendered first, to find even places for the frames")
     for path in result["outputs"]:
         out.print(f"  {path}", markup=False)
 
@@ -112,6 +116,8 @@ class Made:
     """The finished files."""
     rendered: int
     """Frames rendered."""
+    pilots: int
+    """Pilots rendered before them."""
     failed_checks: list[dict[str, str]]
     """check, severity (WARN or ERROR) and description of each that failed."""
 
@@ -131,7 +137,7 @@ def _run(
     from latent_assets.orchestration.progress import Onlooker
     from latent_assets.orchestration.stopping import whole_run
 
-    onlooker = Onlooker(bar.on_frames, bar.on_upscaled, bar.on_waiting)
+    onlooker = Onlooker(bar.on_frames, bar.on_places, bar.on_upscaled, bar.on_waiting)
     defs = build_defs(studio, library=library, onlooker=onlooker)
     overrides = {k: v for k, v in {"model": model, "frames": frames}.items() if v is not None}
     with open_instance(studio.settings) as instance, whole_run(instance) as run_id:
@@ -152,8 +158,9 @@ def _run(
             raise LatentAssetsError(_why(result), "What was rendered so far is in the store.")
         made = [result.asset_value(name)["paths"] for name in OUTPUTS]
         rendered = result.asset_value("frames")["rendered"]
+        pilots = result.asset_value("timeline").get("rendered", 0)
         failed = _failed_checks(result)
-    return Made([path for paths in made for path in paths], rendered, failed)
+    return Made([path for paths in made for path in paths], rendered, pilots, failed)
 
 
 def _failed_checks(result: Any) -> list[dict[str, str]]:

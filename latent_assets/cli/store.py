@@ -10,9 +10,9 @@ from latent_assets.cli.common import AsJson, emit, open_studio, out, size
 from latent_assets.enlarging import larger_keys
 from latent_assets.errors import LatentAssetsError, UsageError
 from latent_assets.rendering import encoding_key
-from latent_assets.store.retention import Policy, plan_removal, remove
+from latent_assets.store.retention import KINDS, Policy, plan_removal, remove
 from latent_assets.store.retention import stats as store_stats
-from latent_assets.studio import Studio
+from latent_assets.studio import Studio, key_of_timeline
 from latent_assets.walks.library import WalkLibrary
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
@@ -33,7 +33,7 @@ def stats(as_json: AsJson = False) -> None:
         emit({"store": studio.settings.store_url, **found})
         return
     out.print(f"[bold]{escape(studio.settings.store_url)}[/]")
-    for name in ("frames", "upscaled", "encodings", "quarantine", "leftovers"):
+    for name in KINDS:
         out.print(f"  {name:<11}{found[name]:>8}  {size(found[f'{name}_bytes'])}")
 
 
@@ -117,7 +117,8 @@ def referenced_keys(studio: Studio) -> set[str]:
                 f"the walk {name} is wrong, so the frames it uses are not known: {error.problem}",
                 "Mend its file, or move it away, then collect again.",
             ) from None
-        frames = {recipe.key for recipe in spec.recipes()}
+        frames = {recipe.key for recipe in studio.known_recipes(spec)}
+        keys |= {key_of_timeline(spec)} if spec.has_timeline else set()
         keys |= frames | larger_keys(studio, spec.walk.output.upscale, frames)
         keys.update(encoding_key(spec.rendering, prompt) for prompt in spec.prompts)
     return keys

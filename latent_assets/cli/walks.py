@@ -131,8 +131,8 @@ def _row(walk: Listed, cached: int) -> dict[str, Any]:
         "walk": walk.name,
         "kind": walk.walk["kind"],
         "model": walk.model,
-        "frames": len(walk.keys),
-        "cached": cached,
+        "frames": walk.frames,
+        "cached": min(cached, walk.frames),  # of a walk without a timeline: pilots
         "description": walk.walk["description"],
     }
 
@@ -179,6 +179,8 @@ def plan(
                 "frames": planned.frames,
                 "cached": planned.cached,
                 "to_render": planned.to_render,
+                "exact": planned.exact,
+                "pilots": planned.pilots,
                 "to_upscale": planned.to_upscale,
                 "estimate_s": planned.estimate_s,
                 "warnings": list(planned.warnings),
@@ -187,11 +189,18 @@ def plan(
         return
     warn(planned.warnings)
     out.print(f"[bold]{planned.walk}[/] with {planned.model}: {planned.frames} frames")
-    out.print(f"  cached     {planned.cached}")
-    out.print(f"  to render  {planned.to_render}")
+    if planned.exact:
+        out.print(f"  cached     {planned.cached}")
+        out.print(f"  to render  {planned.to_render}")
+    else:
+        out.print(f"  cached     {planned.cached} pilots, whose pictures say where frames stand")
+        out.print(
+            f"  to render  {planned.pilots} pilots; with the frames {planned.to_render} at most"
+        )
     if planned.to_upscale:
         out.print(f"  to upscale {planned.to_upscale}")
-    out.print(f"  estimate   {duration(planned.estimate_s)}")
+    most = "" if planned.exact or planned.estimate_s is None else " at most"
+    out.print(f"  estimate   {duration(planned.estimate_s)}{most}")
 
 
 def new(

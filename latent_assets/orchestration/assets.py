@@ -15,6 +15,7 @@ from latent_assets.orchestration.instance import bury_dead_runs
 from latent_assets.orchestration.observing import RENDERED, note_what_was_read, walk_version
 from latent_assets.orchestration.pool import manners_of
 from latent_assets.orchestration.progress import Onlooker
+from latent_assets.orchestration.timeline import paced, timeline_asset
 from latent_assets.rendering import encode_prompts
 from latent_assets.studio import Studio, WalkSpec
 from latent_assets.walks.library import WalkLibrary
@@ -40,7 +41,7 @@ class WalkOverrides(dg.Config):
 
 
 def spec_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
-    """walk_spec, text_encodings, encoding_path, noise_path."""
+    """walk_spec, timeline, text_encodings, encoding_path, noise_path."""
     common = {"partitions_def": partitions, "owners": OWNERS, "code_version": CODE_VERSION}
 
     @dg.asset(
@@ -73,7 +74,7 @@ def spec_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefinition
             "model": spec.rendering.model,
             "frames": plan.frames,
             "cached": plan.cached,
-            "to render": plan.to_render,
+            "to render" if plan.exact else "to render, at most": plan.to_render,
             "estimate (s)": plan.estimate_s if plan.estimate_s is not None else "not measured yet",
             "prompts": show.bullet_list([prompt or "(empty)" for prompt in spec.prompts]),
             "spec": dg.MetadataValue.json(document),
@@ -123,8 +124,10 @@ def spec_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefinition
         kinds={"numpy"},
         description="The way through the text encodings: each frame's formula among the prompts.",
     )
-    def encoding_path(walk_spec: dict, text_encodings: np.ndarray) -> dg.Output[dict]:
-        spec = WalkSpec.from_json(walk_spec)
+    def encoding_path(
+        walk_spec: dict, timeline: dict, text_encodings: np.ndarray
+    ) -> dg.Output[dict]:
+        spec = paced(walk_spec, timeline)
         by_prompt = dict(zip(spec.prompts, np.asarray(text_encodings), strict=True))
         points = route(spec.walk)
         steps = step_sizes(point.context.evaluate(by_prompt) for point in points)
@@ -144,8 +147,10 @@ def spec_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefinition
         kinds={"numpy"},
         description="The way through the noise: each frame's formula of its initial noise.",
     )
-    def noise_path(walk_spec: dict, studio: dg.ResourceParam[Studio]) -> dg.Output[dict]:
-        spec = WalkSpec.from_json(walk_spec)
+    def noise_path(
+        walk_spec: dict, timeline: dict, studio: dg.ResourceParam[Studio]
+    ) -> dg.Output[dict]:
+        spec = paced(walk_spec, timeline)
         with told():
             shape = studio.describe_model(spec.rendering.model).latent_shape(spec.rendering.size)
         points = [point.noise for point in route(spec.walk)]
@@ -156,7 +161,7 @@ def spec_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefinition
             {"noise": spec.walk.noise, "seed": spec.walk.seed, "different": len(set(points))},
         )
 
-    return [walk_spec, text_encodings, encoding_path, noise_path]
+    return [walk_spec, timeline_asset(common), text_encodings, encoding_path, noise_path]
 
 
 def _array_output(array: np.ndarray, metadata: dict) -> dg.Output[np.ndarray]:

@@ -1,10 +1,13 @@
 """What must hold of a finished walk, as asset checks on its partition."""
 
+from typing import Any
+
 import dagster as dg
 
 from latent_assets.orchestration.failures import told
 from latent_assets.orchestration.memory import Memory
 from latent_assets.orchestration.outputs import measured
+from latent_assets.orchestration.timeline import paced
 from latent_assets.studio import Studio, WalkSpec
 from latent_assets.walks.advice import advice, lengths_that_meet_all, missed_keyframes
 from latent_assets.walks.library import names_of
@@ -26,17 +29,22 @@ LARGEST_SEAM = 3.0
 
 def frame_checks(partitions: dg.PartitionsDefinition) -> list[dg.AssetChecksDefinition]:
     """Checks on `frames`: complete, visible, moving, on its prompts, closed."""
-    common = {
+    common: dict[str, Any] = {
         "asset": FRAMES,
         "partitions_def": partitions,
         "additional_ins": {"walk_spec": dg.AssetIn("walk_spec")},
     }
 
-    @dg.asset_check(**common, description="Every frame is stored and reads back undamaged.")
+    with_places = {
+        **common,
+        "additional_ins": {**common["additional_ins"], "timeline": dg.AssetIn("timeline")},
+    }
+
+    @dg.asset_check(**with_places, description="Every frame is stored and reads back undamaged.")
     def frames_complete(
-        walk_spec: dict, frames: dict, studio: dg.ResourceParam[Studio]
+        walk_spec: dict, timeline: dict, frames: dict, studio: dg.ResourceParam[Studio]
     ) -> dg.AssetCheckResult:
-        spec = WalkSpec.from_json(walk_spec)
+        spec = paced(walk_spec, timeline)
         keys = [recipe.key for recipe in spec.recipes()]
         with told():
             wrong = studio.frames.check(dict.fromkeys(keys))
@@ -90,9 +98,9 @@ def frame_checks(partitions: dg.PartitionsDefinition) -> list[dg.AssetChecksDefi
             metadata={"repeated": str(repeated)},
         )
 
-    @dg.asset_check(**common, description="A frame shows each prompt as it looks alone.")
-    def keyframes_reached(walk_spec: dict, frames: dict) -> dg.AssetCheckResult:
-        spec = WalkSpec.from_json(walk_spec)
+    @dg.asset_check(**with_places, description="A frame shows each prompt as it looks alone.")
+    def keyframes_reached(walk_spec: dict, timeline: dict, frames: dict) -> dg.AssetCheckResult:
+        spec = paced(walk_spec, timeline)
         reached = prompt_frames(spec.walk)
         if not reached:
             return dg.AssetCheckResult(passed=True, metadata={"does not apply": "one prompt"})

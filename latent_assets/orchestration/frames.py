@@ -16,6 +16,7 @@ from latent_assets.orchestration.memory import Memory
 from latent_assets.orchestration.pool import manners_of
 from latent_assets.orchestration.progress import Onlooker
 from latent_assets.orchestration.stopping import persistently
+from latent_assets.orchestration.timeline import paced
 from latent_assets.rendering import RenderResult, render_frames
 from latent_assets.store import DamagedError, MissingError
 from latent_assets.store.parallel import in_order
@@ -53,11 +54,12 @@ def render_chunk(
     context: dg.OpExecutionContext,
     chunk: dict,
     walk_spec: dict,
+    timeline: dict,
     studio: dg.ResourceParam[Studio],
     onlooker: dg.ResourceParam[Onlooker],
 ) -> dict:
     """What the chunk took: frames rendered and reused, seconds."""
-    spec = WalkSpec.from_json(walk_spec)
+    spec = paced(walk_spec, timeline)
     recipes = spec.recipes()[chunk["start"] : chunk["stop"]]
     result = RenderResult()
 
@@ -92,12 +94,13 @@ def render_chunk(
 @dg.op(description="Check that every frame of the plan is in the store, and list them.")
 def collect_frames(
     walk_spec: dict,
+    timeline: dict,
     chunks: list[dict],
     studio: dg.ResourceParam[Studio],
     memory: dg.ResourceParam[Memory],
 ) -> dg.Output[dict]:
     """The manifest: key and pixel digest of every frame, in order."""
-    spec = WalkSpec.from_json(walk_spec)
+    spec = paced(walk_spec, timeline)
     keys = [recipe.key for recipe in spec.recipes()]
     with told():
         digests = _digests(studio, keys)
@@ -160,11 +163,11 @@ def frames_asset(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         },
         description="The frames, in the store under their keys; only missing ones are rendered.",
     )
-    def frames(walk_spec: dict, encoding_path: None, noise_path: None) -> dict:
+    def frames(walk_spec: dict, timeline: dict, encoding_path: None, noise_path: None) -> dict:
         chunks = plan_chunks(
             walk_spec=walk_spec, encoding_path=encoding_path, noise_path=noise_path
         )
-        done = chunks.map(lambda chunk: render_chunk(chunk, walk_spec))
-        return collect_frames(walk_spec, done.collect())
+        done = chunks.map(lambda chunk: render_chunk(chunk, walk_spec, timeline))
+        return collect_frames(walk_spec, timeline, done.collect())
 
     return frames

@@ -38,6 +38,7 @@ from latent_assets.orchestration.single_files import (
     publish_poster,
     still,
 )
+from latent_assets.orchestration.timeline import paced
 from latent_assets.studio import Studio, WalkSpec, shown_size
 from latent_assets.walks.route import is_closed, prompt_places, route
 
@@ -63,12 +64,13 @@ def _animation(common: dict) -> dg.AssetsDefinition:
     )
     def animation(
         walk_spec: dict,
+        timeline: dict,
         frames: dict,
         upscaled_frames: dict,
         studio: dg.ResourceParam[Studio],
         memory: dg.ResourceParam[Memory],
     ) -> dg.Output[dict]:
-        spec = WalkSpec.from_json(walk_spec)
+        spec = paced(walk_spec, timeline)
         if spec.walk.kind == "grid":
             return show.does_not_apply("a grid has no order in time; see the asset grid")
         output = spec.walk.output
@@ -115,12 +117,13 @@ def _grid(common: dict) -> dg.AssetsDefinition:
     @dg.asset(**common, kinds={"png"}, description="The n by n pictures of a grid, as one PNG.")
     def grid(
         walk_spec: dict,
+        timeline: dict,
         frames: dict,
         upscaled_frames: dict,
         studio: dg.ResourceParam[Studio],
         memory: dg.ResourceParam[Memory],
     ) -> dg.Output[dict]:
-        spec = WalkSpec.from_json(walk_spec)
+        spec = paced(walk_spec, timeline)
         if spec.walk.kind != "grid":
             return show.does_not_apply(f"a walk of the kind {spec.walk.kind} is no grid")
         pictures, columns = Shown.of(studio, frames, upscaled_frames), spec.walk.grid_size
@@ -161,12 +164,13 @@ def _report(common: dict) -> dg.AssetsDefinition:
     )
     def report(
         walk_spec: dict,
+        timeline: dict,
         frames: dict,
         upscaled_frames: dict,
         studio: dg.ResourceParam[Studio],
         memory: dg.ResourceParam[Memory],
     ) -> dg.Output[dict]:
-        spec = WalkSpec.from_json(walk_spec)
+        spec = paced(walk_spec, timeline)
         pictures = Shown.of(studio, frames)  # its cells are smaller than most frames
         larger = Shown.of(studio, frames, upscaled_frames)
         sheet = cache(lambda: _sheet(pictures))

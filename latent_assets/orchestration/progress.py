@@ -14,6 +14,8 @@ class Onlooker:
 
     on_frames: Callable[[Sequence[str], bool], None] = _nobody
     """(keys of the frames that are done now, whether they were rendered just now)."""
+    on_places: Callable[[Sequence[str]], None] = _nobody
+    """(keys of the walk's frames), once its timeline is known."""
     on_upscaled: Callable[[int, int], None] = _nobody
     """(pictures that were made larger, of how many)."""
     on_waiting: Callable[[str], None] = _nobody

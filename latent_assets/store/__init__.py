@@ -1,4 +1,4 @@
-"""The content-addressed store: frames with their receipts, text encodings, measured timings.
+"""The content-addressed store: frames with their receipts, arrays, timelines, measured timings.
 
 Pure: knows neither models nor walks nor Dagster. A thing is stored under a key that the caller
 computes from what determines it; what is stored is checked when it is read, and a damaged thing
@@ -17,6 +17,7 @@ from latent_assets.store.failures import (
 from latent_assets.store.frames import FrameStore, StoredFrame
 from latent_assets.store.png import pixel_digest
 from latent_assets.store.receipts import Environment, Receipt, differences, environment
+from latent_assets.store.timelines import TimelineStore
 from latent_assets.store.timings import Timings
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "MissingError",
     "Receipt",
     "StoredFrame",
+    "TimelineStore",
     "Timings",
     "differences",
     "environment",

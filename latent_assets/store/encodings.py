@@ -1,4 +1,4 @@
-"""Content-addressed float32 arrays: text encodings that need not be computed twice."""
+"""Content-addressed float32 arrays: text encodings, and features of frames; none is made twice."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 FloatArray = npt.NDArray[np.float32]
 
 FOLDER = "encodings"
+FEATURES = "features"
+"""What a distance looks at in the frame of the same key."""
 QUARANTINE = "quarantine"
 _TENSOR = "encoding"
 
@@ -36,14 +38,16 @@ def array_digest(array: FloatArray) -> str:
 class EncodingStore:
     """float32 arrays by key, as safetensors files. No pickle: reading runs no code."""
 
-    def __init__(self, root: str | os.PathLike[str], **options: Any) -> None:
+    def __init__(
+        self, root: str | os.PathLike[str], *, folder: str = FOLDER, **options: Any
+    ) -> None:
         self.objects = open_objects(root, **options)
+        self.folder = folder
 
-    @staticmethod
-    def _name(key: str) -> str:
+    def _name(self, key: str) -> str:
         if len(key) != 64 or not set(key) <= set("0123456789abcdef"):  # noqa: PLR2004
             raise ValueError(f"not a key (64 lower-case hex digits): {key[:80]!r}")
-        return f"{FOLDER}/{key[:2]}/{key}.safetensors"
+        return f"{self.folder}/{key[:2]}/{key}.safetensors"
 
     def contains(self, keys: Iterable[str]) -> set[str]:
         """Those of the keys that are stored."""
@@ -68,7 +72,8 @@ class EncodingStore:
             data = self.objects.read(name)
         except FileNotFoundError as error:
             raise EncodingMissingError(
-                f"no encoding {key} in {self.objects.root}", "It is computed when it is rendered."
+                f"no {key} among the {self.folder} of {self.objects.root}",
+                "It is computed when it is needed.",
             ) from error
         try:
             return _decode(data, key)
@@ -76,8 +81,9 @@ class EncodingStore:
             aside = f"{QUARANTINE}/{key}.{time.time_ns()}.safetensors"
             self.objects.move(name, aside)
             raise EncodingDamagedError(
-                f"encoding {key} in {self.objects.root} is damaged ({error}); moved to {aside}",
-                "It is computed again at the next render.",
+                f"{key} among the {self.folder} of {self.objects.root} is damaged ({error});"
+                f" moved to {aside}",
+                "It is computed again when it is needed.",
             ) from error
 
 

@@ -13,10 +13,15 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from latent_assets.errors import UsageError
-from latent_assets.store import encodings, frames
+from latent_assets.store import encodings, frames, timelines
 from latent_assets.store.objects import Entry, Objects
 from latent_assets.store.parallel import in_order
 
+KINDS = (
+    *("frames", "upscaled", "encodings", "features", "timelines"),
+    *("quarantine", "leftovers"),
+)
+"""What is counted, in the order in which it is shown."""
 HOUR_S = 3600.0
 DAY_S = 24 * HOUR_S
 
@@ -41,6 +46,9 @@ class Stats:
     upscaled: Content
     """Pictures that were made larger."""
     encodings: Content
+    features: Content
+    """What a distance looks at in frames, for walks of perceptual pace."""
+    timelines: Content
     quarantine: Content
     """Damaged objects that were set aside."""
     leftovers: Content
@@ -52,7 +60,7 @@ class Stats:
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON types: `frames`, `frames_bytes` and so on."""
         data: dict[str, Any] = {}
-        for name in ("frames", "upscaled", "encodings", "quarantine", "leftovers"):
+        for name in KINDS:
             content: Content = getattr(self, name)
             data |= {name: content.count, f"{name}_bytes": content.bytes}
         return data | {"oldest": self.oldest, "newest": self.newest}
@@ -69,6 +77,8 @@ def stats(objects: Objects) -> Stats:
         frames=content,
         upscaled=_sum(objects.entries(frames.UPSCALED)),
         encodings=_sum(objects.entries(encodings.FOLDER)),
+        features=_sum(objects.entries(encodings.FEATURES)),
+        timelines=_sum(objects.entries(timelines.FOLDER)),
         quarantine=_sum(objects.entries(frames.QUARANTINE)),
         leftovers=_sum(iter(objects.leftovers(0))),
         oldest=min(times, default=None),
@@ -94,7 +104,7 @@ class Policy:
     unreferenced: bool = False
     """Remove what `referenced` does not name; with older_than_s, only if it is that old too."""
     referenced: Collection[str] | None = None
-    """Keys of frames and of encodings that are in use. None: not known."""
+    """Keys of frames, encodings and timelines that are in use. None: not known."""
     grace_s: float = HOUR_S
     """Whatever is younger stays: a render that is under way may be about to use it."""
     quarantine_s: float = 30 * DAY_S
@@ -196,6 +206,8 @@ def _content(objects: Objects) -> Iterator[Entry]:
     yield from objects.entries(frames.FOLDER)
     yield from objects.entries(frames.UPSCALED)
     yield from objects.entries(encodings.FOLDER)
+    yield from objects.entries(encodings.FEATURES)
+    yield from objects.entries(timelines.FOLDER)
 
 
 def _may_go(entry: Entry, policy: Policy, now: float) -> bool:

@@ -7,7 +7,7 @@ from math import ceil, floor
 
 from latent_assets.walks.problems import printable
 from latent_assets.walks.route import lengths_on_every_prompt, prompt_places
-from latent_assets.walks.schema import Interpolation, Walk
+from latent_assets.walks.schema import GuidanceSweep, Interpolation, Walk
 
 _TOLD = 3
 _LONGEST = 40
@@ -15,6 +15,8 @@ _LONGEST = 40
 
 def advice(walk: Walk) -> tuple[str, ...]:
     """Sentences for people, each of one thing."""
+    if not isinstance(walk, GuidanceSweep) and walk.waits_for_places:
+        return ()
     missed = missed_keyframes(walk)
     if not missed:
         return ()

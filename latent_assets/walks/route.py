@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from math import lcm
 
+from latent_assets.errors import UnpacedError
+from latent_assets.walks.pace import TICKS, Course
 from latent_assets.walks.paths import bilinear_weights
 from latent_assets.walks.points import (
     Arc,
@@ -43,43 +47,87 @@ class FramePoint:
 
 
 def route(walk: Walk) -> list[FramePoint]:
-    """The frames of a walk in order (a grid's row by row)."""
+    """The frames of a walk in order (a grid's row by row). Raises UnpacedError."""
     match walk:
-        case Interpolation():
-            return list(_interpolation(walk))
         case Grid():
             return list(_grid(walk))
-        case PromptWalk():
-            return list(_prompt_walk(walk))
-        case NoiseLoop():
-            return list(_noise_loop(walk))
         case GuidanceSweep():
             return list(_guidance_sweep(walk))
+        case _:
+            point = _point(walk)
+            return [point(place) for place in frame_places(walk)[0]]
+
+
+def frame_places(walk: Interpolation | Grid | PromptWalk | NoiseLoop) -> list[list[Fraction]]:
+    """Where the frames stand along the path; of a grid its columns, and its rows.
+
+    Raises UnpacedError for a walk of perceptual pace whose places are not known yet.
+    """
+    if walk.pace == "uniform":
+        return [positions(length, closed=walk.is_loop) for length in walk.lengths]
+    if walk.places is None:
+        raise UnpacedError(
+            "the walk's places are not known yet", "Render it, or materialize its timeline."
+        )
+    return walk.places
 
 
 def is_closed(walk: Walk) -> bool:
     """Whether the last frame is followed by the first: a loop that plays without a seam."""
-    match walk:
-        case NoiseLoop():
-            return True
-        case Interpolation():
-            return walk.closed
-        case PromptWalk():
-            return walk.direction == "orbit"
-        case _:
-            return False
+    return not isinstance(walk, GuidanceSweep) and walk.is_loop
+
+
+def courses(walk: Interpolation | Grid | PromptWalk | NoiseLoop) -> list[Course]:
+    """What is to be paced of a walk: its path; of a grid its columns, and its rows."""
+    if isinstance(walk, Interpolation):
+        ends = [*walk.anchors, walk.anchors[0]] if walk.closed else walk.anchors
+        places, divisor = _places(walk), _divisor(walk)
+        last = len(places) - 1
+        times = [
+            place * divisor if k in (0, last) or anchor.at is not None else None
+            for k, (anchor, place) in enumerate(zip(ends, places, strict=True))
+        ]
+        eases = [anchor.ease for anchor in walk.anchors[:last]]
+        return [Course(tuple(places), tuple(times), tuple(eases))]
+    ends = (Fraction(0), Fraction(1))
+    return [
+        Course(ends, (Fraction(0), Fraction(length if walk.is_loop else length - 1)), ("linear",))
+        for length in walk.lengths
+    ]
+
+
+PilotPoints = Callable[[Fraction], list[FramePoint]]
+"""A place -> the frames whose pictures say how far it is from others."""
+
+
+def pilot_points(walk: Interpolation | Grid | PromptWalk | NoiseLoop) -> list[PilotPoints]:
+    """For each of the walk's `courses`, the frames of a place.
+
+    Of a path one; of a grid's columns those at the top and at the bottom, of its rows those at the
+    left and at the right: the edges, on which the grid's own frames stand too.
+    """
+    if isinstance(walk, Grid):
+        cell = _cell(walk)
+        ends = (Fraction(0), Fraction(1))
+        return [
+            lambda place: [cell(place, end, "pilot") for end in ends],
+            lambda place: [cell(end, place, "pilot") for end in ends],
+        ]
+    point = _point(walk)
+    return [lambda place: [point(place % 1 if walk.is_loop else place)]]
 
 
 def prompt_places(walk: Walk) -> list[tuple[str, Fraction]]:
     """The prompts that the walk goes through, and where each stands, counted in frames.
 
-    From the keyframes' places and the corners alone, not from `route`. Walks around one prompt
-    have none.
+    From the places of keyframes, frames and corners alone, not from `route`. Walks around one
+    prompt have none. Raises UnpacedError.
     """
     match walk:
         case Interpolation():
             stand = zip(walk.anchors, _places(walk), strict=False)  # a loop has one place more
-            return [(anchor.prompt, place * _divisor(walk)) for anchor, place in stand]
+            frames = frame_places(walk)[0]
+            return [(anchor.prompt, _in_frames(place, frames)) for anchor, place in stand]
         case Grid(grid_size=side):
             corners = [0, side - 1, side * (side - 1), side * side - 1]
             return list(zip(walk.prompts, map(Fraction, corners), strict=True))
@@ -118,6 +166,24 @@ def exact(number: float) -> Fraction:
     return Fraction(str(number))
 
 
+def _in_frames(place: Fraction, frames: Sequence[Fraction]) -> Fraction:
+    """A place along the path, counted in frames: between two of them by the way between them."""
+    before = bisect_right(frames, place) - 1
+    start, end = frames[before], frames[before + 1] if before + 1 < len(frames) else Fraction(1)
+    return Fraction(before) if place == start else before + (place - start) / (end - start)
+
+
+def _point(walk: Interpolation | PromptWalk | NoiseLoop) -> Callable[[Fraction], FramePoint]:
+    """The frame at a place along the walk."""
+    match walk:
+        case Interpolation():
+            return _interpolation(walk)
+        case PromptWalk():
+            return partial(_prompt_walk, walk)
+        case NoiseLoop():
+            return partial(_noise_loop, walk)
+
+
 def _noise(walk: Walk, position: Fraction) -> NoisePoint:
     if walk.noise == "varying":
         return Gaussian(walk.seed, stream=f"frame at {position}")
@@ -126,67 +192,72 @@ def _noise(walk: Walk, position: Fraction) -> NoisePoint:
     return Gaussian(walk.seed)
 
 
-def _interpolation(walk: Interpolation) -> Iterable[FramePoint]:
+def _interpolation(walk: Interpolation) -> Callable[[Fraction], FramePoint]:
     anchors = walk.anchors
     places = _places(walk)
     seeds = [walk.seed if anchor.seed is None else anchor.seed for anchor in anchors]
     seeded = len(set(seeds)) > 1 or seeds[0] != walk.seed
+    eased = walk.pace == "uniform"  # else the easing is in the places, and to the eye
     context_at = Arc.of if walk.method == "slerp" else Blend.between
     scale, still = exact(walk.guidance_scale), Gaussian(walk.seed)
     # Counted in a unit of which all places are multiples: integers are ten times as fast.
     unit = lcm(_divisor(walk), *(place.denominator for place in places))
+    unit *= 1 if eased else TICKS
     marks = [int(place * unit) for place in places]
-    for index in range(walk.frames):
-        a, b, local = locate(index * unit // _divisor(walk), marks, anchors)
+
+    def point(place: Fraction) -> FramePoint:
+        times, rest = divmod(unit, place.denominator)
+        at = place * unit if rest else place.numerator * times
+        a, b, local = locate(at, marks, anchors, eased=eased)
         start, end = anchors[a].prompt, anchors[b].prompt
         noise: NoisePoint = still
         if seeded:
             noise = NoiseArc.of(seeds[a], seeds[b], local)
         elif walk.noise != "fixed":
-            noise = _noise(walk, Fraction(index, _divisor(walk)))
+            noise = _noise(walk, place)
         caption = start if not local else f"{start} → {end}, {float(local):.0%}"
-        yield FramePoint(context_at(start, end, local), noise, scale, caption)
+        return FramePoint(context_at(start, end, local), noise, scale, caption)
+
+    return point
 
 
 def _grid(walk: Grid) -> Iterable[FramePoint]:
-    steps = positions(walk.grid_size, closed=False)
-    for row, v in enumerate(steps):
-        for column, u in enumerate(steps):
-            noise = (
-                Gaussian(walk.seed, stream=f"cell at {u}, {v}")
-                if walk.noise == "varying"
-                else Gaussian(walk.seed)
-            )
-            context = Blend.of(bilinear_weights(u, v), walk.prompts)
-            caption = f"row {row + 1}, column {column + 1}"
-            yield FramePoint(context, noise, exact(walk.guidance_scale), caption)
+    columns, rows = frame_places(walk)
+    cell = _cell(walk)
+    for row, v in enumerate(rows):
+        for column, u in enumerate(columns):
+            yield cell(u, v, f"row {row + 1}, column {column + 1}")
 
 
-def _prompt_walk(walk: PromptWalk) -> Iterable[FramePoint]:
+def _cell(walk: Grid) -> Callable[[Fraction, Fraction, str], FramePoint]:
+    def cell(u: Fraction, v: Fraction, caption: str) -> FramePoint:
+        stream = f"cell at {u}, {v}" if walk.noise == "varying" else ""
+        context = Blend.of(bilinear_weights(u, v), walk.prompts)
+        noise = Gaussian(walk.seed, stream)
+        return FramePoint(context, noise, exact(walk.guidance_scale), caption)
+
+    return cell
+
+
+def _prompt_walk(walk: PromptWalk, position: Fraction) -> FramePoint:
+    steps = position * (walk.frames if walk.is_loop else walk.frames - 1)
     step = exact(walk.step_size)
-    closed = walk.direction == "orbit"
-    for index, position in enumerate(positions(walk.frames, closed=closed)):
-        context: ContextPoint
-        if closed:
-            context = Orbit(walk.prompt, walk.seed, step * walk.frames, position)
-        else:
-            context = Offset.of(walk.prompt, walk.direction, walk.seed, step * index)
-        yield FramePoint(
-            context,
-            _noise(walk, position),
-            exact(walk.guidance_scale),
-            f"{walk.prompt}, step {index}",
-        )
+    context: ContextPoint
+    if walk.is_loop:
+        context = Orbit(walk.prompt, walk.seed, step * walk.frames, position)
+    else:
+        context = Offset.of(walk.prompt, walk.direction, walk.seed, step * steps)
+    caption = f"{walk.prompt}, step {float(steps):.4g}"
+    return FramePoint(context, _noise(walk, position), exact(walk.guidance_scale), caption)
 
 
-def _noise_loop(walk: NoiseLoop) -> Iterable[FramePoint]:
-    for turn in positions(walk.frames, closed=True):
-        yield FramePoint(
-            Blend.at(walk.prompt),
-            Loop.of(walk.seed, turn),
-            exact(walk.guidance_scale),
-            f"{walk.prompt}, {float(turn) * 360:.0f}°",
-        )
+def _noise_loop(walk: NoiseLoop, turn: Fraction) -> FramePoint:
+    return FramePoint(
+        Blend.at(walk.prompt),
+        Loop.of(walk.seed, turn),
+        exact(walk.guidance_scale),
+        f"{walk.prompt}, {float(turn) * 360:.0f}°",
+    )
 
 
 def _guidance_sweep(walk: GuidanceSweep) -> Iterable[FramePoint]:

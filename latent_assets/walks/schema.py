@@ -7,8 +7,9 @@ Their JSON Schema is exported to `data/walks/schema.json`, so that editors compl
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -30,6 +31,7 @@ from latent_assets.walks.fields import (
     GuidanceScale,
     KeyframePlace,
     ModelName,
+    Position,
     PromptText,
     RequiredPrompt,
     Sampler,
@@ -178,9 +180,50 @@ class _Walk(_Part):
         return height, width
 
 
-class _Moving(_Walk):
+class _Paced(_Walk):
+    pace: Literal["uniform", "perceptual"] = "uniform"
+    """uniform: frames at equal distances along the path; perceptual: equally far apart to the eye,
+    as the distances of a few pilot frames show."""
+    places: Annotated[list[list[Position]], Field(min_length=1, max_length=2)] | None = None
+    """Where the frames stand along the path, in place of pilots; `inspect --walk-file` writes it.
+    One list; for a grid two, the places of its columns and of its rows."""
+
+    @property
+    def is_loop(self) -> bool:
+        """Whether the last frame is followed by the first."""
+        return False
+
+    @property
+    def waits_for_places(self) -> bool:
+        """Whether pilots are to say where its frames stand; else the file does."""
+        return self.pace == "perceptual" and self.places is None
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """How many places there are to find: of the frames; of a grid's columns and rows."""
+        raise NotImplementedError
+
+    @model_validator(mode="after")
+    def _pace_fits(self) -> _Paced:
+        if self.pace == "perceptual" and getattr(self, "noise", None) == "varying":
+            message = (
+                "needs frames that are near each other where their places are:"
+                " leave `noise` at fixed, or `pace` at uniform"
+            )
+            raise FieldError(message, ("pace",), self.pace)
+        if self.places is not None:
+            _check_paced(self)
+        return self
+
+
+class _Moving(_Paced):
     frames: Annotated[int, Field(ge=2, le=MAX_FRAMES)]
     """Length of the walk."""
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """One: the number of the frames."""
+        return (self.frames,)
 
 
 class _Guided(_Walk):
@@ -238,6 +281,11 @@ class Interpolation(_Moving, _Guided):
         return self
 
     @property
+    def is_loop(self) -> bool:
+        """Whether the walk goes back to its first prompt."""
+        return self.closed
+
+    @property
     def anchors(self) -> list[Keyframe]:
         """The keyframes, whichever way they were written."""
         if self.keyframes is not None:
@@ -245,7 +293,7 @@ class Interpolation(_Moving, _Guided):
         return [Keyframe(prompt=prompt) for prompt in self.prompts or []]
 
 
-class Grid(_Guided):
+class Grid(_Paced, _Guided):
     """Between four prompts at the corners of a square."""
 
     kind: Literal["grid"]
@@ -260,6 +308,11 @@ class Grid(_Guided):
         """Pictures in the grid."""
         return self.grid_size**2
 
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """Two: of columns and of rows."""
+        return self.grid_size, self.grid_size
+
 
 class PromptWalk(_Moving, _Guided):
     """Around one prompt, in small steps of its text encoding."""
@@ -273,6 +326,11 @@ class PromptWalk(_Moving, _Guided):
     orbit: a closed circle around the prompt."""
     noise: Literal["fixed", "varying", "loop"] = "fixed"
 
+    @property
+    def is_loop(self) -> bool:
+        """Whether it is an orbit."""
+        return self.direction == "orbit"
+
 
 class NoiseLoop(_Moving, _Guided):
     """One prompt, while the noise goes once round a circle."""
@@ -280,6 +338,11 @@ class NoiseLoop(_Moving, _Guided):
     kind: Literal["noise_loop"]
     prompt: RequiredPrompt
     noise: Literal["loop"] = "loop"
+
+    @property
+    def is_loop(self) -> bool:
+        """Always."""
+        return True
 
 
 class GuidanceSweep(_Walk):
@@ -289,6 +352,18 @@ class GuidanceSweep(_Walk):
     prompt: RequiredPrompt
     guidance_scales: Annotated[list[GuidanceScale], Field(min_length=1, max_length=1_000)]
     noise: Literal["fixed"] = "fixed"
+    pace: Literal["uniform"] = "uniform"
+    """May be left out: the scales say where the frames stand."""
+
+    @field_validator("pace", mode="before")
+    @classmethod
+    def _no_pace(cls, pace: object) -> object:
+        if pace == "perceptual":
+            raise ValueError(
+                "is not for a guidance sweep: its guidance_scales say where its frames stand;"
+                " leave `pace` out"
+            )
+        return pace
 
     @property
     def frames(self) -> int:
@@ -339,6 +414,30 @@ def _check_places(keyframes: list[Keyframe], *, closed: bool) -> None:
         if message is not None:
             raise FieldError(message, ("keyframes", index, "at"), str(place))
         reached = place
+
+
+def _check_paced(walk: _Paced) -> None:
+    """Raises FieldError for places that are not those of this walk's frames."""
+    assert walk.places is not None
+    lengths = tuple(map(len, walk.places))
+    if walk.pace != "perceptual":
+        raise FieldError("belongs to `pace: perceptual`; leave it out", ("places",), None)
+    if lengths != walk.lengths:
+        message = (
+            f"has {_counted(lengths)} places, the walk asks for {_counted(walk.lengths)};"
+            " leave it out to have the places found"
+        )
+        raise FieldError(message, ("places",), None)
+    for index, places in enumerate(walk.places):
+        rising = all(a < b for a, b in pairwise(places))
+        if places[0] != 0 or not rising or (places[-1] == 1) == walk.is_loop:
+            end = "ends below 1" if walk.is_loop else "ends at 1"
+            message = f"must be a list that begins at 0, rises from place to place, and {end}"
+            raise FieldError(message, ("places", index), None)
+
+
+def _counted(lengths: Iterable[int]) -> str:
+    return " and ".join(map(str, lengths))
 
 
 def prompt_fields(walk: Walk) -> dict[str, str]:

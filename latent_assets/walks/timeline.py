@@ -71,18 +71,25 @@ def keyframe_places(keyframes: Sequence[Keyframe], *, closed: bool) -> list[Frac
 
 
 def locate(
-    position: int | Fraction, places: Sequence[int | Fraction], keyframes: Sequence[Keyframe]
+    position: int | Fraction,
+    places: Sequence[int | Fraction],
+    keyframes: Sequence[Keyframe],
+    *,
+    eased: bool = True,
 ) -> Place:
     """The segment that `position` lies on. A keyframe belongs to one segment only.
 
-    position, places: exact, in one unit, whichever.
+    position, places: exact, in one unit, whichever. eased: the position is a time, to which the
+    segment's easing is applied; else it is a place.
     """
     segment = bisect_right(places, position) - 1
     if segment == len(places) - 1:
         last = segment % len(keyframes)
         return Place(last, last, Fraction(0))
     start, end = places[segment], places[segment + 1]
-    local = ease(keyframes[segment].ease, Fraction(position - start, end - start))
+    local = Fraction(position - start, end - start)
+    if eased:
+        local = ease(keyframes[segment].ease, local)
     if local == 0:
         return Place(segment, segment, local)
     return Place(segment, (segment + 1) % len(keyframes), local)

@@ -1,0 +1,377 @@
+"""Even motion: from the distances of some pictures of a walk to places of equal distance.
+
+Pure: places and distances in, places out. Who renders the pilots is not known here; they are
+asked for in turns (`pace` is a generator), so that a plan can ask the same questions.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+from math import ceil, floor, log2, sqrt
+from typing import Any
+
+import numpy as np
+
+from latent_assets.walks.even_steps import choose, walk
+from latent_assets.walks.polyline import BAND, Line, Points, Reals
+from latent_assets.walks.timeline import ease
+
+PACE_VERSION = 1
+"""Raised when other places come out of the same distances; timelines are then found anew."""
+DEPTH = 16
+TICKS = 2**DEPTH
+"""Within a segment places are multiples of 2^-DEPTH: keys stay exact, denominators bounded."""
+JUMP = 1.5
+"""Two places a hair apart whose pictures are so many steps apart: the model jumps there."""
+_FIRST = 8
+"""Parts that a walk is cut into before anything is known."""
+_FINE = 8
+"""Places that are tried in each step between pilots."""
+_PRICES = (0.02, 0.002)
+"""What a place that is yet to be rendered must gain, in squared relative error, to be chosen.
+
+One for each refinement: high at first, where distances are guessed and pilots can be frames; low
+at last, where they are known.
+"""
+_TOO_DEAR = 2.0
+_STILL = 1e-7
+"""Distance that counts for the whole way, whatever the pictures."""
+_SHORTEST = 0.02
+"""The shortest step of an eased segment, of its longest: no frame stands still."""
+
+
+@dataclass(frozen=True)
+class Course:
+    """What is to be paced: keyframes along a path, and when each is to be reached."""
+
+    places: tuple[Fraction, ...]
+    """Of the keyframes along the path, from 0 to 1; of a loop, the first once more at 1."""
+    times: tuple[Fraction | None, ...]
+    """Of the keyframes, counted in frames; None: whenever the pace brings it."""
+    eases: tuple[str, ...]
+    """Of each segment: how the picture moves there, to the eye."""
+
+    @property
+    def steps(self) -> int:
+        """From the first frame to the last, of a loop to the first again."""
+        last = self.times[-1]
+        assert last is not None
+        return int(last)
+
+    def place(self, segment: int, local: Fraction) -> Fraction:
+        """Along the path, of a place within a segment."""
+        start, end = self.places[segment : segment + 2]
+        return start + (end - start) * local
+
+    def locate(self, place: Fraction) -> tuple[int, Fraction]:
+        """Segment and place within it; a keyframe begins its segment, the last ends it."""
+        segment = min(bisect_right(self.places, place) - 1, len(self.places) - 2)
+        start, end = self.places[segment : segment + 2]
+        return segment, (place - start) / (end - start)
+
+
+@dataclass(frozen=True)
+class Survey:
+    """Pilots along a path, and how far apart their pictures are."""
+
+    places: tuple[Fraction, ...]
+    """In order; the ends and all keyframes among them."""
+    squares: Reals
+    """(M, BAND): squared distance of pilot i to pilot i + 1 + column; inf beyond the last."""
+
+
+@dataclass(frozen=True)
+class Jump:
+    """Two places a hair apart with two different pictures: no pace can help there."""
+
+    start: Fraction
+    end: Fraction
+    steps: float
+    """Their distance, in usual steps."""
+
+
+@dataclass(frozen=True)
+class Paced:
+    """What came out."""
+
+    places: tuple[Fraction, ...]
+    """Of the frames along the path; of a loop the end once more."""
+    distances: tuple[float, ...]
+    """From each place to the next."""
+    jumps: tuple[Jump, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON, the places exact."""
+        return {
+            "places": list(map(str, self.places)),
+            "distances": list(self.distances),
+            "jumps": [[str(jump.start), str(jump.end), jump.steps] for jump in self.jumps],
+        }
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> Paced:
+        """The inverse of `as_dict`. Raises ValueError, KeyError or TypeError for what is none."""
+        return cls(
+            tuple(map(Fraction, document["places"])),
+            tuple(map(float, document["distances"])),
+            tuple(Jump(Fraction(a), Fraction(b), float(n)) for a, b, n in document["jumps"]),
+        )
+
+
+Pilots = Generator[list[Fraction], Survey, Paced]
+"""Asks for places, is sent the survey of all pilots so far, returns the pace."""
+
+
+def pilots_beside(frames: int) -> int:
+    """So many pilots at most are rendered that are no frames in the end: 23 for 60, 36 for 150."""
+    return max(6, min(ceil(0.4 * frames) - 1, floor(3 * sqrt(frames))))
+
+
+def pace(course: Course, budget: int) -> Pilots:
+    """Even places. budget: the most places that are asked for, more than there are frames."""
+    spare = budget - course.steps - 1
+    survey = yield _first(course, spare)
+    while (left := spare - len(survey.places)) > 0:
+        wanted = _Ground(course, survey).widest(min(len(survey.places) // 4 + 1, left))
+        if not wanted:
+            break
+        survey = yield wanted
+    times = _Ground(course, survey).times()
+    for price in _PRICES:
+        ground = _Ground(course, survey)
+        tried = ground.times()
+        wanted = ground.wanted(tried, budget - len(survey.places), price)
+        if wanted is None:  # too many: what was asked for last time is complete
+            break
+        times = tried
+        if not wanted:
+            break
+        survey = yield wanted
+    return _Ground(course, survey).chosen(times)
+
+
+def _first(course: Course, most: int) -> list[Fraction]:
+    """The keyframes, and as many even parts between them as may be, up to `_FIRST`."""
+    segments = len(course.places) - 1
+    parts = _FIRST
+    while parts > 1 and segments * parts + 1 > most:
+        parts //= 2
+    cuts = [course.place(s, Fraction(k, parts)) for s in range(segments) for k in range(parts)]
+    return [*cuts, course.places[-1]]
+
+
+@dataclass(frozen=True)
+class _Part:
+    """From one keyframe that stands on a frame to the next such one."""
+
+    first: int
+    last: int
+    """Its pilots at both ends."""
+    weights: tuple[float, ...]
+    """Of its steps: their lengths in relation to each other."""
+
+
+class _Ground:
+    """A course and what is known of it."""
+
+    def __init__(self, course: Course, survey: Survey) -> None:
+        self.course, self.survey = course, survey
+        self.ticks = [_tick(course, place) for place in survey.places]
+        widths = np.diff(self.ticks)
+        self.line = Line(
+            _never_still(survey),
+            solid=frozenset(np.flatnonzero(widths <= _hair(course)).tolist()),
+        )
+        # Where the keyframes are among the pilots.
+        self.bounds = [bisect_left(survey.places, place) for place in course.places]
+
+    # --- coarse to fine
+
+    def widest(self, count: int) -> list[Fraction]:
+        """The middles of the widest gaps that are no hair yet, in the steps of their stretch.
+
+        At most `count`, and none that is less than half as wide as the widest: a gap that stays
+        wide, because the picture jumps there, is followed to its place first.
+        """
+        gaps = self.line.gaps / self._usual_steps()
+        order = [i for i in np.argsort(-gaps, kind="stable") if i not in self.line.solid]
+        wide = [i for i in order[:count] if gaps[i] >= gaps[order[0]] / 2]
+        return sorted(self._place((self.ticks[i] + self.ticks[i + 1]) // 2) for i in wide)
+
+    def _usual_steps(self) -> Reals:
+        """(M - 1,): for each gap, about how long a step will be in its stretch."""
+        usual = np.empty(len(self.line) - 1)
+        for a, b, start, end in _stretches(self.course):
+            i, j = self.bounds[a], self.bounds[b]
+            usual[i:j] = self.line.gaps[i:j].sum() / float(end - start)
+        return usual
+
+    # --- times
+
+    def times(self) -> list[Fraction]:
+        """Times of all keyframes: those that are given, and between them as the distances ask."""
+        lengths = self._lengths()
+        times = [Fraction(0)]
+        for a, b, start, end in _stretches(self.course):
+            times += [*_shared_out(start, end, lengths[a:b]), end]
+        return times
+
+    def _lengths(self) -> list[float]:
+        """Of each segment, in steps of the walk's usual length: what is finer does not count."""
+        usual = float(self.line.gaps.sum()) / self.course.steps
+        return [self._steps_between(i, j, usual) * usual for i, j in pairwise(self.bounds)]
+
+    def _steps_between(self, first: int, last: int, radius: float) -> float:
+        """How many steps of `radius` lead from one pilot to another, the last one in part."""
+        count, at = 0, (first, 0.0)
+        while (after := self.line.advance(at, radius, last)) is not None and after[0] < last:
+            count, at = count + 1, after
+        return count + self.line.to_pilot(at, last) / radius
+
+    # --- choosing
+
+    def wanted(self, times: list[Fraction], most: int, price: float) -> list[Fraction] | None:
+        """The places to render next, so that all frames can be chosen; None if more than `most`.
+
+        price: what each costs, at least; see `choose`.
+        """
+        parts = self._parts(times)
+        while price < _TOO_DEAR:
+            ticks = [tick for part in parts for tick in self._chosen_ticks(part, price)]
+            new = sorted(set(ticks) - set(self.ticks))
+            if len(new) <= most:
+                return [self._place(tick) for tick in new]
+            price *= 2
+        return None
+
+    def chosen(self, times: list[Fraction]) -> Paced:
+        """The frames, among the pilots."""
+        parts = self._parts(times)
+        ticks = [0, *(t for part in parts for t in self._chosen_ticks(part, None)[1:])]
+        pilots = [bisect_left(self.ticks, tick) for tick in ticks]
+        points = Points(np.array(pilots), np.zeros(len(pilots)))
+        distances = [
+            float(self.line.between(points[n : n + 1], points[n + 1 : n + 2])[0, 0])
+            for n in range(len(pilots) - 1)
+        ]
+        return Paced(
+            places=tuple(self.survey.places[pilot] for pilot in pilots),
+            distances=tuple(distances),
+            jumps=self._jumps(distances),
+        )
+
+    def _jumps(self, distances: Sequence[float]) -> tuple[Jump, ...]:
+        usual = float(np.median(distances))
+        return tuple(
+            Jump(self.survey.places[i], self.survey.places[i + 1], float(gap / usual))
+            for i, gap in enumerate(self.line.gaps)
+            if i in self.line.solid and usual and gap >= JUMP * usual
+        )
+
+    def _parts(self, times: list[Fraction]) -> list[_Part]:
+        lengths = self._lengths()
+        standing = [k for k, time in enumerate(times) if time.denominator == 1]
+        return [
+            _Part(
+                self.bounds[a],
+                self.bounds[b],
+                _weights(times[a : b + 1], lengths[a:b], self.course.eases[a:b]),
+            )
+            for a, b in pairwise(standing)
+        ]
+
+    def _chosen_ticks(self, part: _Part, price: float | None) -> list[int]:
+        """The part's places. price: of a place that is no pilot; None: only pilots serve."""
+        radius, expected = walk(self.line, part.first, part.last, part.weights)
+        pilots = list(range(part.first, part.last + 1))
+        points = [(pilot, 0.0, self.ticks[pilot]) for pilot in pilots]
+        if price is not None:
+            points += self._between(part, radius)
+            points.sort()
+        candidates = Points(
+            np.array([pilot for pilot, _, _ in points]), np.array([share for _, share, _ in points])
+        )
+        prices = np.array([0.0 if not share else price or 0.0 for _, share, _ in points])
+        places = choose(self.line, candidates, prices, expected, radius * np.array(part.weights))
+        return [points[place][2] for place in places]
+
+    def _between(self, part: _Part, radius: float) -> list[tuple[int, float, int]]:
+        """Places between pilots, about _FINE in a step, their fractions as short as can be."""
+        points = []
+        for i in range(part.first, part.last):
+            start, width = self.ticks[i], self.ticks[i + 1] - self.ticks[i]
+            cuts = min(ceil(self.line.gaps[i] / radius * _FINE), width, 64 * _FINE)
+            grain = 2 ** max(floor(log2(width / (2 * cuts))), 0) if cuts else 1
+            inner = {round((start + width * k / cuts) / grain) * grain for k in range(1, cuts)}
+            points += [
+                (i, (tick - start) / width, tick) for tick in inner if start < tick < start + width
+            ]
+        return points
+
+    def _place(self, tick: int) -> Fraction:
+        segment, local = divmod(tick, TICKS)
+        if segment == len(self.course.places) - 1:
+            return self.course.places[-1]
+        return self.course.place(segment, Fraction(local, TICKS))
+
+
+def _tick(course: Course, place: Fraction) -> int:
+    segment, local = course.locate(place)
+    return segment * TICKS + int(local * TICKS)
+
+
+def _never_still(survey: Survey) -> Reals:
+    """The squared distances, and a little for each place: equal pictures are paced by place."""
+    places = np.array([float(place) for place in survey.places])
+    count = len(places)
+    others = np.minimum(np.arange(count)[:, None] + 1 + np.arange(BAND), count - 1)
+    return survey.squares + (_STILL * (places[others] - places[:, None])) ** 2
+
+
+def _hair(course: Course) -> int:
+    """In ticks of a segment; far below the steps of the same walk at uniform pace."""
+    return TICKS >> min(DEPTH, max(12, ceil(log2(64 * course.steps))))
+
+
+def _stretches(course: Course) -> Iterator[tuple[int, int, Fraction, Fraction]]:
+    """From each keyframe with a time of its own to the next: both, and their times."""
+    fixed = [(k, time) for k, time in enumerate(course.times) if time is not None]
+    for (a, start), (b, end) in pairwise(fixed):
+        yield a, b, start, end
+
+
+def _shared_out(start: Fraction, end: Fraction, lengths: Sequence[float]) -> list[Fraction]:
+    """Times of the keyframes inside a stretch, in proportion to its segments' lengths.
+
+    Whole frames if there are enough, so that a frame stands on each; else those of uniform pace.
+    """
+    inner = len(lengths) - 1
+    first, last = floor(start) + 1, ceil(end) - 1
+    if last - first + 1 < inner:
+        return [start + (end - start) * k / (inner + 1) for k in range(1, inner + 1)]
+    times: list[int] = []
+    for k, share in enumerate(np.cumsum(lengths)[:-1] / sum(lengths)):
+        ideal = round(float(start) + float(end - start) * float(share))
+        least = times[-1] + 1 if times else first
+        times.append(min(max(ideal, least), last - (inner - 1 - k)))
+    return [Fraction(time) for time in times]
+
+
+def _weights(
+    times: Sequence[Fraction], lengths: Sequence[float], eases: Sequence[str]
+) -> tuple[float, ...]:
+    """What each step between two frames covers of the segments' lengths; 1 in the mean."""
+    first, last = int(times[0]), int(times[-1])
+    covered = []
+    for frame in range(first, last + 1):
+        way = 0.0
+        for start, end, length, how in zip(times, times[1:], lengths, eases, strict=False):
+            local = min(max((frame - start) / (end - start), Fraction(0)), Fraction(1))
+            way += length * float(ease(how, local))
+        covered.append(way)
+    steps = np.diff(covered)
+    return tuple((np.maximum(steps, steps.max() * _SHORTEST) / steps.mean()).tolist())

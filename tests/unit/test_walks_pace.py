@@ -1,0 +1,235 @@
+"""Even places on paths whose pictures are known: what `pace` promises, whatever the path."""
+
+from fractions import Fraction as F  # noqa: N817
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from latent_assets.walks.even_steps import choose, walk
+from latent_assets.walks.pace import DEPTH, Course, Paced, Survey, pace, pilots_beside
+from latent_assets.walks.polyline import BAND, Line, Points, squares_of
+
+
+def curve(seed, *, steepness=6.0, ways=6):
+    """place -> a picture of 12 numbers, on a smooth path whose speed varies much."""
+    rng = np.random.default_rng(seed)
+    centres, widths = rng.uniform(0, 1, ways), rng.uniform(0.3, 1, ways) / steepness / 4
+    directions = rng.normal(size=(ways, 12))
+
+    def picture(place):
+        passed = 1 / (1 + np.exp(-(float(place) - centres) / widths))
+        return np.float32(passed @ directions + 0.05 * float(place))
+
+    return picture
+
+
+def run(course, picture, beside=None):
+    """The pace, and all places that were asked for, turn by turn."""
+    frames = course.steps + 1
+    search = pace(course, frames + (pilots_beside(frames) if beside is None else beside))
+    known, turns = {}, []
+    wanted = next(search)
+    while True:
+        turns.append(wanted)
+        known |= {place: picture(place) for place in wanted}
+        places = sorted(known)
+        pictures = np.stack([known[place] for place in places])
+        try:
+            wanted = search.send(Survey(tuple(places), squares_of(pictures)))
+        except StopIteration as found:
+            return found.value, turns
+
+
+def straight(steps):
+    return Course((F(0), F(1)), (F(0), F(steps)), ("linear",))
+
+
+def spread(distances):
+    return np.std(distances) / np.mean(distances)
+
+
+def uniform_spread(picture, steps):
+    pictures = [picture(F(i, steps)) for i in range(steps + 1)]
+    return spread([np.linalg.norm(b - a) for a, b in pairwise(pictures)])
+
+
+@st.composite
+def any_courses(draw):
+    """Keyframes free or with times of their own, eased or not, with few frames or many."""
+    segments = draw(st.integers(1, 5))
+    steps = draw(st.integers(1, 40))
+    places = [F(k, segments) for k in range(segments + 1)]
+    given_times = draw(st.lists(st.booleans(), min_size=segments - 1, max_size=segments - 1))
+    times = [F(0)]
+    times += [p * steps if g else None for p, g in zip(places[1:-1], given_times, strict=True)]
+    eases = draw(
+        st.lists(
+            st.sampled_from(["linear", "ease-in", "ease-out", "ease-in-out"]),
+            min_size=segments,
+            max_size=segments,
+        )
+    )
+    return Course(tuple(places), (*times, F(steps)), tuple(eases))
+
+
+@settings(max_examples=60, deadline=None)
+@given(any_courses(), st.integers(0, 10_000), st.booleans())
+def test_whatever_the_path_places_rise_ends_are_kept_and_nothing_is_asked_twice(course, seed, flat):
+    picture = (lambda _place: np.zeros(12, np.float32)) if flat else curve(seed)
+    found, turns = run(course, picture)
+    assert len(found.places) == course.steps + 1
+    assert found.places[0] == 0
+    assert found.places[-1] == 1
+    assert all(a < b for a, b in pairwise(found.places))
+    asked = [place for turn in turns for place in turn]
+    assert len(asked) == len(set(asked))
+    assert set(found.places) <= set(asked)
+    frames = course.steps + 1
+    assert len(asked) <= max(frames + pilots_beside(frames), len(course.places))
+    for place in asked:
+        _, local = course.locate(place)
+        assert (2**DEPTH) % local.denominator == 0
+    again, _ = run(course, picture)
+    assert again == found
+    assert Paced.from_dict(found.as_dict()) == found
+
+
+@settings(max_examples=40, deadline=None)
+@given(any_courses(), st.integers(0, 10_000))
+def test_a_frame_stands_on_every_keyframe_on_which_one_stood_before(course, seed):
+    found, _ = run(course, curve(seed))
+    for place, time in zip(course.places, course.times, strict=True):
+        at_uniform_pace = place * course.steps
+        if time is None and course.steps < len(course.places) - 1:
+            continue  # fewer steps than segments: see the test below
+        if at_uniform_pace.denominator == 1:
+            assert place in found.places
+            if time is not None:
+                assert found.places[int(time)] == place
+
+
+def test_with_fewer_frames_than_keyframes_those_with_a_frame_keep_it():
+    course = Course(
+        tuple(F(k, 4) for k in range(5)), (F(0), None, None, None, F(2)), ("linear",) * 4
+    )
+    found, _ = run(course, curve(1))
+    assert found.places == (0, F(1, 2), 1)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_steps_come_out_even(seed):
+    picture = curve(seed)
+    found, turns = run(straight(59), picture)
+    before = uniform_spread(picture, 59)
+    assert before > 0.5
+    assert spread(found.distances) < 0.15
+    assert max(found.distances) < 1.6 * np.median(found.distances)
+    assert sum(map(len, turns)) <= 1.4 * 60
+    assert found.jumps == ()
+    # The distances are those of the pictures at the places.
+    pictures = [picture(place) for place in found.places]
+    assert found.distances == pytest.approx(
+        [np.linalg.norm(b - a) for a, b in pairwise(pictures)], rel=1e-3
+    )
+
+
+def test_an_even_path_is_left_nearly_alone():
+    picture = lambda place: np.float32([float(place), 0, 0])  # noqa: E731
+    found, _ = run(straight(16), picture)
+    assert spread(found.distances) < 0.06
+    assert [float(place) for place in found.places] == pytest.approx(
+        [i / 16 for i in range(17)], abs=0.02
+    )
+
+
+def test_free_keyframes_share_the_time_by_their_lengths_and_given_ones_keep_it():
+    def picture(place):  # the second segment is three times as long as the first
+        x = float(place)
+        return np.float32([min(x, 0.5) + 3 * max(x - 0.5, 0), 0])
+
+    places = (F(0), F(1, 2), F(1))
+    free, _ = run(Course(places, (F(0), None, F(40)), ("linear", "linear")), picture)
+    fixed, _ = run(Course(places, (F(0), F(20), F(40)), ("linear", "linear")), picture)
+    assert free.places.index(F(1, 2)) == 10
+    assert fixed.places.index(F(1, 2)) == 20
+    assert spread(free.distances) < 0.1
+
+
+def test_easing_is_to_the_eye():
+    picture = lambda place: np.float32([float(place) ** 3, 0])  # noqa: E731
+    course = Course((F(0), F(1)), (F(0), F(20)), ("ease-in",))
+    found, _ = run(course, picture)
+    seen = np.cumsum(found.distances) / sum(found.distances)
+    assert seen == pytest.approx([(i / 20) ** 2 for i in range(1, 21)], abs=0.03)
+
+
+def test_a_jump_is_found_and_not_refined_for_ever():
+    def picture(place):
+        return np.float32([float(place), 0.5 * (place > F(4312, 10_000))])
+
+    found, turns = run(straight(59), picture)
+    (jump,) = found.jumps
+    assert jump.start <= F(4312, 10_000) < jump.end
+    assert jump.end - jump.start < F(1, 2000)
+    assert jump.steps > 20
+    assert sum(map(len, turns)) <= 84
+    others = sorted(found.distances)[:-1]
+    assert max(others) < 2 * np.median(others)
+
+
+def test_between_points_the_distance_is_that_of_sums_of_pictures():
+    rng = np.random.default_rng(3)
+    pictures = rng.normal(size=(30, 7)).astype(np.float32)
+    line = Line(squares_of(pictures))
+    a = Points(np.array([0, 1, 2]), np.array([0.0, 0.25, 0.9]))
+    b = Points(np.array([2, 3, 20]), np.array([0.95, 0.0, 0.5]))
+    at = lambda points: np.stack(  # noqa: E731
+        [
+            (1 - s) * pictures[i] + s * pictures[i + 1]
+            for i, s in zip(points.pilots, points.shares, strict=True)
+        ]
+    )
+    expected = np.linalg.norm(at(a)[:, None] - at(b)[None], axis=-1)
+    assert line.between(a, b) == pytest.approx(expected, rel=1e-3)
+    far = Points(np.array([29]), np.array([0.0]))
+    assert np.isinf(line.between(Points(np.array([0]), np.array([0.0])), far)).all()
+    assert BAND < 29
+
+
+def test_squares_are_the_same_whatever_the_number_of_points():
+    pictures = np.random.default_rng(1).normal(size=(150, 5)).astype(np.float32)
+    squares = squares_of(pictures)
+    for i, j in ((0, 1), (0, 24), (63, 64), (60, 84), (125, 149), (148, 149)):
+        expected = np.sum((pictures[i] - pictures[j]) ** 2)
+        assert squares[i, j - i - 1] == pytest.approx(expected, rel=1e-4)
+    assert np.isinf(squares[149]).all()
+    assert np.isinf(squares[140, 9])
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 1000), st.lists(st.floats(0.2, 3), min_size=2, max_size=20))
+def test_steps_along_the_line_have_the_lengths_that_were_asked_for(seed, weights):
+    picture = curve(seed)
+    pictures = np.stack([picture(F(i, 64)) for i in range(65)])
+    line = Line(squares_of(pictures))
+    radius, points = walk(line, 0, 64, weights)
+    assert len(points) == len(weights) + 1
+    stand = Points(np.array([i for i, _ in points]), np.array([share for _, share in points]))
+    lengths = [
+        line.between(stand[n : n + 1], stand[n + 1 : n + 2])[0, 0] for n in range(len(weights))
+    ]
+    # Steps longer than the band is wide are cut, the last takes what is left.
+    exact = [n for n in range(len(weights) - 1) if points[n + 1][0] - points[n][0] < BAND - 1]
+    assert [lengths[n] for n in exact] == pytest.approx(
+        [radius * weights[n] for n in exact], rel=1e-3, abs=1e-6
+    )
+
+
+def test_choosing_needs_enough_to_choose_from():
+    line = Line(squares_of(np.eye(3, dtype=np.float32)))
+    three = Points(np.arange(3), np.zeros(3))
+    with pytest.raises(ValueError, match="3 candidates for 4 places"):
+        choose(line, three, np.zeros(3), [(0, 0.0)] * 4, np.ones(3))

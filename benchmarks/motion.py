@@ -27,18 +27,7 @@ FRAMES, SIDE, SEED, GUIDANCE = 60, 8, 7, 7.5
 MEASURES = ("features", "rms", "ms_ssim")
 WORDS = {"features": "early features", "rms": "RMS", "ms_ssim": "1 - MS-SSIM"}
 STRIP = 12
-PAIRS = (
-    ("a cat", "a dog"),
-    ("an apple", "a strawberry"),
-    ("a castle at night", "a rocket at night"),
-    ("a car on a yellow background", "a bus on a yellow background"),
-    ("a sunflower in a meadow", "a tulip in a meadow"),
-    ("an apple on a blue background", "a pumpkin on a yellow background"),
-    ("a house in the snow", "a castle at sunset"),
-    ("a penguin in the snow", "an owl in a forest"),
-    ("a butterfly in a meadow", "a fish under water"),
-    ("a lion in the desert", "a lion at night"),
-)
+LABEL = 44
 LOOPS = (
     ("a rocket at night", "a sunflower in a meadow", "a fish under water"),
     ("a cat", "an apple", "a castle at sunset", "a penguin in the snow"),
@@ -52,8 +41,10 @@ GRIDS = (
 
 def walks() -> dict[str, dict]:
     """The sixteen walk files, without their pace."""
+    from latent_assets.training.prompts import WALKS
+
     found: dict[str, dict] = {}
-    for a, b in PAIRS:
+    for a, b in WALKS:
         found[f"{a} → {b}"] = {"kind": "interpolation", "prompts": [a, b], "frames": FRAMES}
     for prompts in LOOPS:
         found[f"loop: {', '.join(prompts)}"] = {
@@ -148,11 +139,9 @@ def run(work: Path, sampler: str, num_steps: int, only: int | None) -> list[dict
             keys = [recipe.key for recipe in recipes]
             pictures = [frame.pixels for frame in studio.frames.read_many(keys)]
             row[pace] = figures(pictures, walk.kind, closed)
-            # Of a grid, the frames that are no pilots are evaluated beside the pilots.
-            beside = len(set(keys)) if walk.kind == "grid" else 0
-            row[pace]["evaluations"] = max(
-                len(set(keys)), asked if not beside else _both(studio, spec, keys)
-            )
+            if walk.kind == "grid" and pace == "perceptual":
+                asked = _both(studio, spec, keys)  # its inner frames are no pilots
+            row[pace]["evaluations"] = max(len(set(keys)), asked)
             row[pace]["seconds"] = round(time.perf_counter() - started, 2)
             if walk.kind != "grid":
                 _strip(work, name, pace, pictures)
@@ -219,7 +208,7 @@ def blind(work: Path, seed: int) -> None:
 def table(rows: list[dict]) -> str:
     """The figures as Markdown: each walk, and what the bars ask for."""
     lines = [
-        "| walk | CV, early features | CV, RMS | CV, 1 − MS-SSIM | max/median | evaluations |",
+        "| walk | CV, early features | CV, RMS | CV, 1 - MS-SSIM | max/median | evaluations |",
         "|---|---|---|---|---|---|",
     ]
     for row in rows:
@@ -236,12 +225,12 @@ def summary(rows: list[dict]) -> list[str]:
     for name in MEASURES:
         for words, of in (("median", median), ("worst", max)):
             u, p = (of([row[pace][name]["cv"] for row in rows]) for pace in PACES)
-            lines.append(f"| CV, {WORDS[name]}, {words} | {u:.2f} | {p:.2f} ({p / u:.2f} ×) |")
+            lines.append(f"| CV, {WORDS[name]}, {words} | {u:.2f} | {p:.2f} ({p / u:.2f} x) |")
     most = [[row[pace]["features"]["max_over_median"] for row in rows] for pace in PACES]
     even = [median(row[pace]["features"]["evenness"] for row in rows) for pace in PACES]
     lines.append(f"| max/median, median | {median(most[0]):.1f} | {median(most[1]):.2f} |")
     lines.append(f"| max/median, worst | {max(most[0]):.1f} | {max(most[1]):.2f} |")
-    lines.append(f"| 1 − Gini, median | {even[0]:.3f} | {even[1]:.3f} |")
+    lines.append(f"| 1 - Gini, median | {even[0]:.3f} | {even[1]:.3f} |")
     for words, value in (
         ("variance of steps (early features), median", lambda r: r["features"]["variance"]),
         ("path length (early features), median", lambda r: r["features"]["length"]),
@@ -258,7 +247,7 @@ def summary(rows: list[dict]) -> list[str]:
     cost = [row["perceptual"]["evaluations"] / row["uniform"]["evaluations"] for row in rows]
     lines.append(f"| sharpness, median (worst) | | {median(sharp):+.1%} ({min(sharp):+.1%}) |")
     lines.append(
-        f"| evaluations, median (worst) | 1 × | {median(cost):.2f} × ({max(cost):.2f} ×) |"
+        f"| evaluations of uniform's, median (worst) | 1 | {median(cost):.2f} ({max(cost):.2f}) |"
     )
     worse = [
         f"{row['walk']} ({WORDS[name]} {row['uniform'][name]['cv']:.2f} →"
@@ -272,11 +261,11 @@ def summary(rows: list[dict]) -> list[str]:
         for row in rows
         for a, b, n in row["jumps"]
     ]
+    judged = "Less even than uniform in a measure that did not choose, and above 0.25"
     return [
         *lines,
         "",
-        f"Less even than uniform in a measure that did not choose, and above 0.25:"
-        f" {'; '.join(worse) or 'none'}.",
+        f"{judged}: {'; '.join(worse) or 'none'}.",
         f"Jumps of the model: {'; '.join(jumps) or 'none found'}.",
     ]
 
@@ -310,7 +299,7 @@ def draw(rows: list[dict], path: Path) -> None:
 
 
 def _short(name: str) -> str:
-    return name if len(name) <= 44 else f"{name[:43]}…"
+    return name if len(name) <= LABEL else f"{name[: LABEL - 1]}…"
 
 
 def write(text: str) -> None:

@@ -142,7 +142,7 @@ def test_an_earlier_spec_gets_no_pictures_of_another_model(tmp_path, instance, a
     write(before, "w", "a, b", frames=5)
     job = build_defs(before).resolve_job_def("render_walk")
     first = [dg.AssetKey(name) for name in ("walk_spec", "text_encodings", "encoding_path")]
-    chosen = [*first, dg.AssetKey("noise_path")]
+    chosen = [*first, dg.AssetKey("timeline"), dg.AssetKey("noise_path")]
     job.execute_in_process(instance=instance, partition_key="w", asset_selection=chosen)
     for path in (tmp_path / "store" / "encodings").rglob("*.safetensors"):
         path.unlink()

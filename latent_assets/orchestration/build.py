@@ -18,6 +18,7 @@ from latent_assets.orchestration.instance import show_life, watch
 from latent_assets.orchestration.io import NativeIOManager
 from latent_assets.orchestration.lastruns import word_left
 from latent_assets.orchestration.memory import Memory
+from latent_assets.orchestration.motion_checks import motion_checks
 from latent_assets.orchestration.outputs import output_assets
 from latent_assets.orchestration.page import page_asset
 from latent_assets.orchestration.progress import Onlooker
@@ -55,7 +56,7 @@ def build_defs(
     storage = studio.settings.dagster_home / "storage"
     return dg.Definitions(
         assets=[walk_file_asset(partitions), *assets],
-        asset_checks=frame_checks(partitions),
+        asset_checks=[*frame_checks(partitions), *motion_checks(partitions)],
         jobs=[job],
         schedules=schedules(library.valid(), job),
         sensors=[changed_walks_sensor(names, job)],

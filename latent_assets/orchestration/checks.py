@@ -6,7 +6,7 @@ import dagster as dg
 
 from latent_assets.orchestration.failures import told
 from latent_assets.orchestration.memory import Memory
-from latent_assets.orchestration.outputs import measured
+from latent_assets.orchestration.motion_checks import figures_of
 from latent_assets.orchestration.timeline import paced
 from latent_assets.studio import Studio, WalkSpec
 from latent_assets.walks.advice import advice, lengths_that_meet_all, missed_keyframes
@@ -15,7 +15,6 @@ from latent_assets.walks.points import Blend
 from latent_assets.walks.recipes import FrameRecipe
 from latent_assets.walks.route import (
     FramePoint,
-    is_closed,
     prompt_frames,
     route,
 )
@@ -23,12 +22,10 @@ from latent_assets.walks.route import (
 FRAMES = dg.AssetKey("frames")
 SHOWN = 8
 """So many numbers of frames are told."""
-LARGEST_SEAM = 3.0
-"""A loop's seam may be this many usual steps long; more is seen as a jump."""
 
 
 def frame_checks(partitions: dg.PartitionsDefinition) -> list[dg.AssetChecksDefinition]:
-    """Checks on `frames`: complete, visible, moving, on its prompts, closed."""
+    """Checks on `frames`: complete, visible, moving, on its prompts."""
     common: dict[str, Any] = {
         "asset": FRAMES,
         "partitions_def": partitions,
@@ -68,7 +65,7 @@ def frame_checks(partitions: dg.PartitionsDefinition) -> list[dg.AssetChecksDefi
         studio: dg.ResourceParam[Studio],
         memory: dg.ResourceParam[Memory],
     ) -> dg.AssetCheckResult:
-        faults = _figures(studio, memory, walk_spec, frames)["faults"]
+        faults = figures_of(studio, memory, walk_spec, frames)["faults"]
         empty = sorted({*faults["black"], *faults["constant"]})
         return dg.AssetCheckResult(
             passed=not empty,
@@ -88,7 +85,7 @@ def frame_checks(partitions: dg.PartitionsDefinition) -> list[dg.AssetChecksDefi
         # Two keyframes of one prompt are meant to be equal: only a frame that should differ counts.
         repeated = [
             place
-            for place in _figures(studio, memory, walk_spec, frames)["faults"]["repeated"]
+            for place in figures_of(studio, memory, walk_spec, frames)["faults"]["repeated"]
             if keys[place] != keys[place - 1]
         ]
         return dg.AssetCheckResult(
@@ -124,27 +121,7 @@ def frame_checks(partitions: dg.PartitionsDefinition) -> list[dg.AssetChecksDefi
             metadata=metadata,
         )
 
-    @dg.asset_check(**common, description="The last frame of a loop leads on to its first.")
-    def loop_closed(
-        walk_spec: dict,
-        frames: dict,
-        studio: dg.ResourceParam[Studio],
-        memory: dg.ResourceParam[Memory],
-    ) -> dg.AssetCheckResult:
-        rms = _figures(studio, memory, walk_spec, frames)["smoothness"]["rms"]
-        ratio = rms["seam_ratio"]
-        if ratio is None:
-            return dg.AssetCheckResult(passed=True, metadata={"does not apply": "no loop"})
-        closed = 0 < ratio <= LARGEST_SEAM
-        told = f"from the last frame to the first it is {ratio:.2g} usual steps"
-        return dg.AssetCheckResult(
-            passed=closed,
-            severity=dg.AssetCheckSeverity.WARN,
-            description=None if closed else f"{told}, not about one",
-            metadata={"seam ratio": ratio, "ideal": 1.0, "at most": LARGEST_SEAM},
-        )
-
-    return [frames_complete, frames_show_something, frames_move, keyframes_reached, loop_closed]
+    return [frames_complete, frames_show_something, frames_move, keyframes_reached]
 
 
 def _not_as_alone(
@@ -171,9 +148,3 @@ def _some(places: list[int]) -> str:
     """Numbers of frames for a sentence."""
     more = f" and {len(places) - SHOWN} more" if len(places) > SHOWN else ""
     return ", ".join(map(str, places[:SHOWN])) + more
-
-
-def _figures(studio: Studio, memory: Memory, walk_spec: dict, frames: dict) -> dict:
-    closed = is_closed(WalkSpec.from_json(walk_spec).walk)
-    with told():
-        return measured(studio, memory, frames, closed=closed)

@@ -124,6 +124,19 @@ class Output(_Part):
         return formats
 
 
+class Checks(_Part):
+    """What must hold of the finished walk; distances are those of `pace: perceptual`."""
+
+    max_over_median: Annotated[float, Field(ge=1, allow_inf_nan=False)] | None = None
+    """The largest step, in usual steps, at most this; default: not checked."""
+    seam_ratio: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 3.0
+    """Of a loop, the step from the last frame to the first, in usual steps, at most this."""
+    cv: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    """Standard deviation of the steps over their mean, at most this; default: not checked."""
+    on_failure: Literal["warn", "block"] = "warn"
+    """block: no files are made of the walk, and the run fails."""
+
+
 class Schedule(_Part):
     """When the walk is rendered by itself. Schedules are off until switched on in the web UI."""
 
@@ -169,6 +182,7 @@ class _Walk(_Part):
     model: ModelName | None = None
     """Default: the deployment's setting."""
     output: Output = Field(default_factory=Output)
+    checks: Checks = Field(default_factory=Checks)
     schedule: Schedule | None = None
 
     @property

@@ -7,6 +7,7 @@ import dagster as dg
 import numpy as np
 from fakes import SIZE, FakeStudio
 
+from latent_assets.cli.render import _why
 from latent_assets.orchestration.build import build_defs
 from latent_assets.store import Receipt, environment, pixel_digest
 from latent_assets.walks.loading import parse_walk
@@ -151,3 +152,56 @@ def test_a_check_that_fails_says_so_in_a_sentence(studio, instance):
         " 16): 22 or 25 frames meet all"
     )
     assert all(evaluations[name].description is None for name in set(evaluations) - set(told))
+
+
+LIMIT = "checks: {max_over_median: 3, cv: 0.5, on_failure: %s}"
+
+
+def jumping(studio, more):
+    """A walk of twelve frames that grow brighter little by little, and turn over at frame 6."""
+    slope = np.linspace(0, 60, SIZE[1])[None, :, None] + np.zeros((*SIZE, 3))
+    for number, key in enumerate(write(studio, frames=12, more=more)):
+        picture = slope + 4 * number
+        put(studio, key, np.uint8(picture if number < 6 else 255 - picture[:, ::-1]))
+
+
+def test_a_jump_is_told_by_its_frames_and_warns(studio, instance):
+    jumping(studio, LIMIT % "warn")
+    evaluations = render(studio, instance)
+    assert failed(evaluations) == ["steps_even"]
+    found = evaluations["steps_even"]
+    assert found.severity == dg.AssetCheckSeverity.WARN
+    assert "the walk jumps from frame 5 to 6 by" in found.description
+    assert "checks.max_over_median is 3" in found.description
+    assert "checks.cv is 0.5" in found.description
+    assert shown(found)["largest step / median step"] > 3
+    assert studio.output_path("w", ".gif").exists()
+
+
+def test_a_walk_without_limits_may_move_as_it_likes(studio, instance):
+    jumping(studio, "")
+    assert "steps_even" not in failed(render(studio, instance))
+
+
+def test_a_check_that_blocks_keeps_files_from_being_made(studio, instance):
+    jumping(studio, LIMIT % "block")
+    job = build_defs(studio).resolve_job_def("render_walk")
+    result = job.execute_in_process(instance=instance, partition_key="w", raise_on_error=False)
+    assert not result.success
+    made = {event.asset_key.to_user_string() for event in result.get_asset_materialization_events()}
+    assert "frames" in made
+    assert not made & {"animation", "grid", "report"}
+    assert not studio.output_path("w", ".gif").exists()
+    assert "the walk jumps from frame 5 to 6" in _why(result)
+    assert "No files are made" in _why(result)
+
+
+def test_a_seam_takes_its_limit_from_the_file(studio, instance):
+    keys = write(studio, frames=12, more="closed: true\nchecks: {seam_ratio: 1000000}")
+    render(studio, instance)
+    last = studio.frames.read(keys[-1]).pixels
+    studio.frames.delete(keys[-1])
+    put(studio, keys[-1], 255 - last)
+    evaluations = render(studio, instance)
+    assert failed(evaluations) == []
+    assert shown(evaluations["loop_closed"])["at most"] == 1_000_000

@@ -7,10 +7,16 @@ import pytest
 from pydantic import BaseModel
 
 from latent_assets.walks.loading import parse_walk
-from latent_assets.walks.schema import KINDS, Keyframe, Output, Schedule, Upscale
+from latent_assets.walks.schema import KINDS, Checks, Keyframe, Output, Schedule, Upscale
 
 PAGE = (Path(__file__).parents[2] / "docs" / "walk-files.md").read_text(encoding="utf-8")
-PARTS = {"keyframes": Keyframe, "output": Output, "output.upscale": Upscale, "schedule": Schedule}
+PARTS = {
+    "checks": Checks,
+    "keyframes": Keyframe,
+    "output": Output,
+    "output.upscale": Upscale,
+    "schedule": Schedule,
+}
 BOUNDS = {
     "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum",
     "minItems", "maxItems", "maxLength",

@@ -1,6 +1,7 @@
 """How evenly walks move at uniform and at perceptual pace, in measures that chose and that did not.
 
-    python benchmarks/motion.py --work build/motion [--steps 25 --sampler ddim] [--write]
+    python benchmarks/motion.py --work build/motion [--steps 25 --sampler ddim] [--walks 0,10,12]
+                                [--write]
 
 Sixteen walks of 60 frames with the embedded model: ten from prompt to prompt (those of
 docs/embedded-model.md), two closed, two through noise, two grids of 8 x 8. Every walk is rendered
@@ -108,7 +109,7 @@ def figures(pictures: list, kind: str, closed: bool) -> dict:
     return found
 
 
-def run(work: Path, sampler: str, num_steps: int, only: int | None) -> list[dict]:
+def run(work: Path, sampler: str, num_steps: int, only: list[int]) -> list[dict]:
     """Renders and measures; one entry for each walk."""
     os.environ["LATENT_ASSETS_DATA"] = str(work)
     from latent_assets.pacing import make_timeline
@@ -122,7 +123,7 @@ def run(work: Path, sampler: str, num_steps: int, only: int | None) -> list[dict
     common = {"seed": SEED, "guidance_scale": GUIDANCE, "batch_size": 12}
     common |= {"sampler": sampler, "num_steps": num_steps, "model": "embedded"}
     rows = []
-    for name, document in list(walks().items())[:only]:
+    for name, document in (list(walks().items())[number] for number in only):
         row: dict = {"walk": name, "kind": document["kind"]}
         for pace in ("uniform", "perceptual"):
             walk = WALK_ADAPTER.validate_python({**document, **common, "pace": pace})
@@ -317,11 +318,12 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=ROOT / "build" / "motion")
     parser.add_argument("--sampler", default="ddim")
     parser.add_argument("--steps", type=int, default=25)
-    parser.add_argument("--only", type=int, help="The first so many walks.")
+    parser.add_argument("--walks", help="Their numbers, from 0: 0,3,12; default: all.")
     parser.add_argument("--write", action="store_true", help="Into docs/.")
     arguments = parser.parse_args()
     arguments.work.mkdir(parents=True, exist_ok=True)
-    rows = run(arguments.work.absolute(), arguments.sampler, arguments.steps, arguments.only)
+    only = range(len(walks())) if arguments.walks is None else map(int, arguments.walks.split(","))
+    rows = run(arguments.work.absolute(), arguments.sampler, arguments.steps, list(only))
     (arguments.work / "motion.json").write_text(json.dumps(rows, indent=1))
     blind(arguments.work, seed=int.from_bytes(os.urandom(4), "big"))
     text = table(rows)

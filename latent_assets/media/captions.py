@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from fractions import Fraction
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -57,11 +58,13 @@ class Captions:
         return read
 
 
-def labelled_grid(picture: ImageArray, columns: int, corners: Sequence[str]) -> ImageArray:
+def labelled_grid(
+    picture: ImageArray, corners: Sequence[str], places: Sequence[Sequence[Fraction]]
+) -> ImageArray:
     """A grid with its four prompts at its corners, and how far each row and column is between them.
 
-    picture: (H, W, 3) uint8 of columns x columns pictures; corners: top left, top right, bottom
-    left, bottom right.
+    picture: (H, W, 3) uint8; corners: top left, top right, bottom left, bottom right; places: from
+    0 to 1, of the columns and of the rows.
     """
     height, width = picture.shape[:2]
     size = min(max(width // 44, _SMALLEST_PX), _LARGEST_PX)
@@ -80,13 +83,14 @@ def labelled_grid(picture: ImageArray, columns: int, corners: Sequence[str]) -> 
         for number, line in enumerate(lines):
             anchor = "ra" if right else "la"
             draw.text((x, y + number * line_px), line, fill=_INK, font=_font(size), anchor=anchor)
+    columns = len(places[0])
     apart = max(1, math.ceil(1.2 * (left + size) / (width / columns)))
     for number in range(0, columns, apart):
-        far = f"{number / (columns - 1):.0%}"
+        column, row = (f"{float(axis[number]):.0%}" for axis in places)
         across = left + width * (number + 0.5) / columns, top + ticks / 2
         down = left - size / 2, top + ticks + height * (number + 0.5) / columns
-        draw.text(across, far, fill=_QUIET, font=_font(size), anchor="mm")
-        draw.text(down, far, fill=_QUIET, font=_font(size), anchor="rm")
+        draw.text(across, column, fill=_QUIET, font=_font(size), anchor="mm")
+        draw.text(down, row, fill=_QUIET, font=_font(size), anchor="rm")
     return np.asarray(sheet)
 
 

@@ -40,7 +40,7 @@ from latent_assets.orchestration.single_files import (
 )
 from latent_assets.orchestration.timeline import paced
 from latent_assets.studio import Studio, WalkSpec, shown_size
-from latent_assets.walks.route import is_closed, prompt_places, route
+from latent_assets.walks.route import frame_places, is_closed, prompt_places, route
 
 PUBLISH = "publish"
 SHEET_CHARACTERS = 6_500
@@ -129,8 +129,9 @@ def _grid(common: dict) -> dg.AssetsDefinition:
         pictures, columns = Shown.of(studio, frames, upscaled_frames), spec.walk.grid_size
         publish = partial(_publish, studio, memory, spec, frames, pictures)
         drawn = cache(lambda: picture_grid(pictures.all, columns))
+        corners, places = spec.walk.prompts, frame_places(spec.walk)
         labelled = spec.walk.output.captions
-        whole = (lambda: labelled_grid(drawn(), columns, spec.walk.prompts)) if labelled else drawn
+        whole = (lambda: labelled_grid(drawn(), corners, places)) if labelled else drawn
         paths = [studio.output_path(spec.name, ".png")]
         with told():
             publish(paths[0], still(paths[0], whole))

@@ -1,5 +1,7 @@
 """Captions stand below pictures and around grids, and never over what was rendered."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
@@ -40,7 +42,8 @@ def test_letters_stay_in_the_band_however_long_a_word_is():
 
 @pytest.mark.parametrize("columns", [2, 3, 30])
 def test_a_grid_keeps_its_pixels_between_its_labels(columns):
-    labelled = labelled_grid(PICTURE, columns, ["a", LONG, "c", "d"])
+    axis = [Fraction(k, columns - 1) for k in range(columns)]
+    labelled = labelled_grid(PICTURE, ["a", LONG, "c", "d"], [axis, axis])
     height, width = PICTURE.shape[:2]
     rows = [
         (top, left)
@@ -51,3 +54,27 @@ def test_a_grid_keeps_its_pixels_between_its_labels(columns):
     (top, left), *more = rows
     assert not more
     assert np.array_equal(labelled[top : top + height, left : left + width], PICTURE)
+
+
+def test_a_grids_labels_tell_the_places_of_its_own_columns_and_rows():
+    even, paced = (
+        [Fraction(0), middle, Fraction(1)] for middle in (Fraction(1, 2), Fraction(1, 5))
+    )
+    picture = np.zeros((300, 300, 3), np.uint8)
+    sheets = {
+        (a, b): labelled_grid(
+            picture, ["a"] * 4, [even if a == "even" else paced, even if b == "even" else paced]
+        )
+        for a in ("even", "paced")
+        for b in ("even", "paced")
+    }
+    top, left = (
+        int(np.flatnonzero((sheets["even", "even"] == 0).all(axis=2).any(axis=axis))[0])
+        for axis in (1, 0)
+    )
+    columns = sheets["even", "even"] != sheets["paced", "even"]
+    assert columns[:top].any()
+    assert not columns[top:].any()  # only what stands above
+    rows = sheets["even", "even"] != sheets["even", "paced"]
+    assert rows[:, :left].any()
+    assert not rows[:, left:].any()  # only what stands on the left

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ from latent_assets.store.inventory import Inventory
 from latent_assets.studio import Studio, WalkSpec
 from latent_assets.walks.library import WalkLibrary
 from latent_assets.walks.loading import load_walk
+from latent_assets.walks.schema import GuidanceSweep
+from latent_assets.walks.timeline import positions
 
 logger = logging.getLogger(__name__)
 
@@ -48,8 +51,10 @@ class Listed:
     document: Mapping[str, Any]
     """`WalkSpec.to_json`; empty if something is wrong."""
     packed: bytes
-    """The keys of its frames in order, 32 bytes each; as long as pilots are to say where these
-    stand, of the pilots that are known to be needed."""
+    """The keys of its frames in order, 32 bytes each."""
+    places: list[list[Fraction]] | None = None
+    """Where its timeline has its frames; as long as pilots are to find these places, those of
+    uniform pace. None if its file alone says where they stand."""
 
     @cached_property
     def keys(self) -> tuple[str, ...]:
@@ -59,23 +64,13 @@ class Listed:
 
     @cached_property
     def spec(self) -> WalkSpec:
-        """The settled walk. Only of one that nothing is wrong with."""
-        return WalkSpec.from_json(dict(self.document))
+        """The settled walk, its frames in their places. Only of one that nothing is wrong with."""
+        return WalkSpec.from_json(dict(self.document)).at(self.places)
 
     @property
     def walk(self) -> Mapping[str, Any]:
         """The walk file's fields, as plain JSON."""
         return self.document["walk"]
-
-    @property
-    def frames(self) -> int:
-        """How many it has."""
-        return self.spec.walk.frames if self.waits_for_timeline else len(self.keys)
-
-    @property
-    def waits_for_timeline(self) -> bool:
-        """Whether its file alone does not say which frames it has."""
-        return not self.problem and self.spec.has_timeline
 
     @property
     def model(self) -> str:
@@ -115,8 +110,8 @@ class Catalogue:
             known = self._listed.get(name)
             if known is None or not stamp or known[0] != stamp or known[1].problem:
                 found = self._of(name, path, modified, stamp, fresh)
-                # Where its frames stand is known by its timeline, and that may come any time.
-                known = ("" if found.waits_for_timeline else stamp), found
+                # A timeline that says where its frames stand may come, or go, any time.
+                known = (stamp if found.places is None else ""), found
             listed[name] = known
         gone = self._rows.keys() - {str(each.path) for _, each in listed.values()}
         if fresh or gone:
@@ -148,10 +143,21 @@ class Catalogue:
         except LatentAssetsError as error:
             return Listed(name, path, modified, str(error), {}, b"")
         document = spec.to_json()
-        packed = bytes.fromhex("".join(each.key for each in self.studio.known_recipes(spec)))
-        if stamp and not spec.has_timeline:
+        places = self._places(spec)
+        packed = bytes.fromhex("".join(each.key for each in spec.at(places).recipes()))
+        if stamp and places is None:
             fresh[str(path)] = _Row(stamp, json.dumps(document), packed)
-        return Listed(name, path, modified, "", document, packed)
+        return Listed(name, path, modified, "", document, packed, places)
+
+    def _places(self, spec: WalkSpec) -> list[list[Fraction]] | None:
+        """As `Listed.places` has them."""
+        walk = spec.walk
+        if isinstance(walk, GuidanceSweep) or not spec.has_timeline:
+            return None
+        timeline = self.studio.timeline(spec)
+        if timeline is None:
+            return [positions(length, closed=walk.is_loop) for length in walk.lengths]
+        return timeline.places(loop=walk.is_loop)
 
     def _holds(self, document: Mapping[str, Any]) -> bool:
         """Whether the model still has the weights that the keys were computed for."""

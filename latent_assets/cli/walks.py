@@ -131,8 +131,8 @@ def _row(walk: Listed, cached: int) -> dict[str, Any]:
         "walk": walk.name,
         "kind": walk.walk["kind"],
         "model": walk.model,
-        "frames": walk.frames,
-        "cached": min(cached, walk.frames),  # of a walk without a timeline: pilots
+        "frames": len(walk.keys),
+        "cached": cached,
         "description": walk.walk["description"],
     }
 

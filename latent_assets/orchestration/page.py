@@ -9,7 +9,8 @@ from latent_assets.media import root_digest
 from latent_assets.orchestration import show
 from latent_assets.orchestration.assets import CODE_VERSION, OWNERS
 from latent_assets.orchestration.failures import told
-from latent_assets.studio import Studio, WalkSpec
+from latent_assets.orchestration.timeline import paced
+from latent_assets.studio import Studio
 from latent_assets.walks.library import WalkLibrary
 
 
@@ -28,12 +29,13 @@ def page_asset(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     )
     def page(
         walk_spec: dict,
+        timeline: dict,
         frames: dict,
         report: dict,
         studio: dg.ResourceParam[Studio],
         library: dg.ResourceParam[WalkLibrary],
     ) -> dg.Output[dict]:
-        spec = WalkSpec.from_json(walk_spec)
+        spec = paced(walk_spec, timeline)
         listed = Listed(
             name=spec.name,
             path=library.paths()[spec.name],
@@ -41,6 +43,7 @@ def page_asset(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
             problem="",
             document=walk_spec,
             packed=bytes.fromhex("".join(frames["keys"])),
+            places=getattr(spec.walk, "places", None),
         )
         stored = frozenset(frames["keys"])
         distances = report["measured"]["smoothness"]["rms"]["adjacent"]

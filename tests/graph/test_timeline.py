@@ -1,6 +1,7 @@
 """A walk of perceptual pace through the asset graph, on a model of numpy alone."""
 
 import json
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -47,6 +48,8 @@ def test_a_paced_walk_becomes_pictures_and_a_second_run_renders_none(studio, ins
     checks = {each.check_name: each.passed for each in result.get_asset_check_evaluations()}
     assert checks["frames_complete"]
     assert checks["keyframes_reached"]
+    page = Path(result.asset_value("page")["paths"][0]).with_name("walk.js").read_text()
+    assert all(key in page for key in frames["keys"])
     versions = [version(instance, each) for each in ("timeline", "encoding_path", "frames")]
     studio.counts.reset()
     again = fake_studio(studio.settings.data)

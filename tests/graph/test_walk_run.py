@@ -339,6 +339,7 @@ def test_checks_run_on_the_partition(studio, instance):
         "frames_move",
         "keyframes_reached",
         "loop_closed",
+        "steps_even",
     }
     assert all(evaluation.passed for evaluation in evaluations.values())
     assert evaluations["loop_closed"].metadata["seam ratio"].value > 0

@@ -21,6 +21,9 @@ from latent_assets.lastrun import Check, LastRun, write_last_run
 from latent_assets.media.earlier import keep_earlier
 from latent_assets.media.provenance import Provenance
 from latent_assets.media.stills import write_png
+from latent_assets.pacing import make_timeline
+from latent_assets.rendering import render_frames
+from latent_assets.walks.library import WalkLibrary
 
 
 @pytest.fixture
@@ -130,6 +133,22 @@ def test_the_portrait_knows_each_frame(studio):
     assert [grid["prompts"][corner] for corner in grid["corners"]] == ["a", "b", "c", "d"]
     sweep = data_of(client(studio).get("/sweep/walk.js"))
     assert sweep["scales"] == sweep["guidance"] == [1.0, 2.5, 7.0]
+
+
+def test_a_paced_walk_is_shown_before_its_places_are_known_and_at_them_after(studio):
+    text = "kind: interpolation\nprompts: [a boat, a house]\nframes: 9\npace: perceptual\n"
+    (studio.settings.walks_dir / "paced.yaml").write_text(text)
+    spec = studio.specify("paced", WalkLibrary(studio.settings.walks_dir).load("paced"))
+    before = data_of(client(studio).get("/paced/walk.js"))
+    assert before["missing"] == list(range(9))
+    assert before["keyframes"] == [[0, 0.0], [1, 8.0]]
+    timeline = make_timeline(studio, spec)
+    recipes = spec.at(timeline.places(loop=False)).recipes()
+    render_frames(studio, recipes, batch_size=4)
+    told = data_of(client(studio).get("/paced/walk.js"))
+    assert told["keys"] == [recipe.key for recipe in recipes] != before["keys"]
+    assert told["missing"] == []
+    assert client(studio).get("/paced/").status_code == 200
 
 
 def test_details_hold_the_receipts_and_distances_of_frames_that_are_there(studio):

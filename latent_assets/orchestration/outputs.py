@@ -43,7 +43,7 @@ from latent_assets.studio import Studio, WalkSpec, shown_size
 from latent_assets.walks.route import frame_places, is_closed, prompt_places, route
 
 PUBLISH = "publish"
-SHEET_CHARACTERS = 6_500
+SHEET_CHARACTERS = 6_300
 """Of a report's picture: it has many figures beside it."""
 
 

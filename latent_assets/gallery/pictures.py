@@ -20,6 +20,8 @@ from latent_assets.media.webp import write_webp_to
 QUALITY = 86
 PREVIEW_PX = 320
 """The longest side of a card's picture."""
+PREVIEW_LEAST_PX = 256
+"""Smaller frames are enlarged in films: Dagster shows these as large as they are."""
 PREVIEW_FRAMES = 24
 PREVIEW_S = 2.4
 """How long a card's film of so many frames takes."""
@@ -58,8 +60,10 @@ def _small(picture: ImageArray) -> ImageArray:
     import numpy as np  # noqa: PLC0415
 
     image = Image.fromarray(picture)
-    image.thumbnail((PREVIEW_PX, PREVIEW_PX), Image.Resampling.LANCZOS)
-    return np.asarray(image)
+    longest = max(image.size)
+    scale = min(max(longest, PREVIEW_LEAST_PX), PREVIEW_PX) / longest
+    width, height = (max(1, round(side * scale)) for side in image.size)
+    return np.asarray(image.resize((width, height), Image.Resampling.LANCZOS))
 
 
 class Pictures:

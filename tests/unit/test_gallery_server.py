@@ -110,7 +110,7 @@ def test_larger_pictures_are_shown_once_they_are_made(studio):
     shown = data_of(large.get("/way/walk.js"))["pictures"]
     assert len(set(shown)) == len(keys)
     assert not set(shown) & set(keys)
-    for picture in ("way/poster.webp", "way/preview.webp", f"{FILES}/frames/{shown[4]}.webp"):
+    for picture in ("way/poster.webp", f"{FILES}/frames/{shown[4]}.webp"):
         assert _size(large.get(f"/{picture}")) == (64, 64)
 
 
@@ -199,6 +199,7 @@ def test_pictures_are_made_of_the_frames_that_are_there(studio):
         assert image.size == (32, 32)
     film = server.get("/way/preview.webp")
     with Image.open(io.BytesIO(film.content)) as image:
+        assert image.size == (256, 256)
         assert image.n_frames == 9
         assert image.info["loop"] == 0
     assert server.get("/way/poster.webp").content[:4] == b"RIFF"

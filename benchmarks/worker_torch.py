@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from importlib.metadata import version
 
-import torch
+import torch  # noqa: TID253 - the benchmark is of torch
 from diffusers import UNet2DConditionModel
 
 CONFIG = {

@@ -29,6 +29,7 @@ from latent_assets.media.captions import Captions
 from latent_assets.media.early_layers import NAME as MEASURE
 from latent_assets.media.signing import Credentials
 from latent_assets.media.stills import MAX_SIDE_PX
+from latent_assets.own_sampling import fitted
 from latent_assets.settings import MODELS, Settings
 from latent_assets.shipped import SHIPPED_MODELS
 from latent_assets.store import (
@@ -200,6 +201,7 @@ class Studio:
         _check_output(name, walk)
         chosen = model or walk.model or self.settings.model
         info = self._describe(name, chosen, named=walk.model == chosen)
+        walk = fitted(name, walk, info, named=model is None and walk.model is not None)
         rendering = Rendering(
             model=chosen,
             weights=info.weights_digest,

@@ -14,10 +14,10 @@ from latent_assets.diffusion.tensorflow_engine import LatentModels
 from latent_assets.diffusion.tensorflow_runtime import precision_scope
 
 
-def load(directory: Path, precision: str) -> LatentModels:
-    """The networks with the weights in `directory`, computing in `precision`."""
+def load(directory: Path, precision: str, fast: bool = False) -> LatentModels:
+    """The networks with the weights in `directory`, computing in `precision`; fast: few steps."""
     with precision_scope(precision):
-        model = embedded.load_embedded_model(directory)
+        model = embedded.load_embedded_model(directory, fast)
     return LatentModels(_prompt_encoder(model), model.denoiser, model.decoder, model.text_encoder)
 
 

@@ -27,6 +27,15 @@ V_PREDICTION: Prediction = "v_prediction"
 
 
 @dataclass(frozen=True)
+class OwnSampling:
+    """The one way of sampling for which a distilled model was made; guidance is within it."""
+
+    sampler: str
+    num_steps: int
+    spacing: str
+
+
+@dataclass(frozen=True)
 class ModelInfo:
     """What can be known of a model without loading it (nor TensorFlow).
 
@@ -47,6 +56,8 @@ class ModelInfo:
     """Height, width in pixels."""
     fixed_size: bool = False
     """Whether `default_size` is the only size that the model renders."""
+    own_sampling: OwnSampling | None = None
+    """How it samples, if there is but one way."""
     licence: str = ""
     licence_notice: str = ""
     prediction: Prediction = EPSILON

@@ -26,8 +26,10 @@ from latent_assets.diffusion.tensorflow_engine import LatentModels, TensorFlowEn
 from latent_assets.diffusion.tensorflow_runtime import check_precision, prepare_device
 from latent_assets.errors import UsageError
 
-EMBEDDED = "embedded"
-MODEL_NAMES = (EMBEDDED, *STABLE_DIFFUSION_MODELS)
+EMBEDDED, EMBEDDED_FAST = "embedded", "embedded-fast"
+COMES_WITH_THE_PROJECT = (EMBEDDED, EMBEDDED_FAST)
+"""Two ways of sampling with the same weights."""
+MODEL_NAMES = (*COMES_WITH_THE_PROJECT, *STABLE_DIFFUSION_MODELS)
 
 DEFAULT_OPTIONS = EngineOptions()
 
@@ -70,8 +72,8 @@ _loaded: dict[tuple[str, str, WeightsSource, EngineOptions], Engine] = {}
 
 def describe_model(name: str, source: WeightsSource) -> ModelInfo:
     """What is known of a model without loading it. UsageError if there is none of that name."""
-    if name == EMBEDDED:
-        return embedded.model_info(source.embedded_dir)
+    if name in COMES_WITH_THE_PROJECT:
+        return embedded.model_info(source.embedded_dir, name == EMBEDDED_FAST)
     if is_checkpoint(name, source):
         checkpoint = find_checkpoint(name, source)
         return checkpoint.info(checkpoint_digest(checkpoint, source))
@@ -86,7 +88,7 @@ def read_prompt(name: str, source: WeightsSource, text: str, truncate: bool = Fa
 
     Raises ModelError if the model cannot take it: if it is too long, unless `truncate`.
     """
-    if name == EMBEDDED:
+    if name in COMES_WITH_THE_PROJECT:
         reading = _vocabulary(source.embedded_dir).read(text)
         return Prompt(text, len(reading.used), reading.warnings())
     names = None
@@ -102,7 +104,8 @@ def read_prompt(name: str, source: WeightsSource, text: str, truncate: bool = Fa
 
 def files_to_download(name: str, source: WeightsSource) -> tuple[WeightsFile, ...]:
     """The weights that `load_engine` would download first; empty if all are at hand."""
-    if name == EMBEDDED or source.random_seed is not None or is_checkpoint(name, source):
+    own_files = name in COMES_WITH_THE_PROJECT or is_checkpoint(name, source)
+    if own_files or source.random_seed is not None:
         return ()
     model, own = _stable_diffusion(name), source.models_dir
     return weights.files_to_download(model, own, source.weights_dir, source.shipped_dir)
@@ -134,7 +137,8 @@ def load_engine(
     check_precision(options.precision)
     device = prepare_device()
     logger.info("Loading %s on %s.", info.title, device)
-    if name != EMBEDDED and info.licence_notice:  # a licence to accept, not just an attribution
+    own = name in COMES_WITH_THE_PROJECT
+    if not own and info.licence_notice:  # a licence to accept, not just an attribution
         logger.warning("%s", info.licence_notice)
     _loaded[key] = TensorFlowEngine(info, _load_models(name, source, options), options)
     return _loaded[key]
@@ -152,8 +156,9 @@ def unload() -> None:
 
 
 def _load_models(name: str, source: WeightsSource, options: EngineOptions) -> LatentModels:
-    if name == EMBEDDED:
-        return embedded_models.load(source.embedded_dir, options.precision)
+    if name in COMES_WITH_THE_PROJECT:
+        fast = name == EMBEDDED_FAST
+        return embedded_models.load(source.embedded_dir, options.precision, fast)
     if is_checkpoint(name, source):
         checkpoint = find_checkpoint(name, source)
         return networks.load(checkpoint, options.precision, options.truncate)

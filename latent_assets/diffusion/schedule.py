@@ -26,7 +26,7 @@ from latent_assets.errors import UsageError
 NUM_TRAIN_TIMESTEPS = 1000
 MIN_STEPS = 2
 SAMPLERS = ("ddim", "dpm++2m", "euler")
-SPACINGS = ("uniform", "karras")
+SPACINGS = ("uniform", "karras", "trailing")
 SAMPLER_VERSION = 1
 """Enters every frame's key: raise it when a table below changes by more than rounding."""
 
@@ -83,6 +83,23 @@ def karras_timesteps(num_steps: int) -> Timesteps:
     return np.minimum(timesteps, NUM_TRAIN_TIMESTEPS - 1 - np.arange(num_steps))
 
 
+def trailing_timesteps(num_steps: int) -> Timesteps:
+    """(S,) int64, decreasing from 999 by 1000/S: 999, 749, 499, 249 for four.
+
+    The last step goes from where there still is noise to none, so that none of a few steps is
+    spent where nothing is left to do (Lin et al. 2023, table 2).
+    """
+    ends = NUM_TRAIN_TIMESTEPS - np.arange(num_steps) * (NUM_TRAIN_TIMESTEPS / num_steps)
+    return ends.round().astype(np.int64) - 1
+
+
+SPACED = {
+    "uniform": uniform_timesteps,
+    "karras": karras_timesteps,
+    "trailing": trailing_timesteps,
+}
+
+
 def sampling_schedule(sampler: str, num_steps: int, spacing: str = "uniform") -> SamplingSchedule:
     """The table of a sampler.
 
@@ -100,7 +117,7 @@ def sampling_schedule(sampler: str, num_steps: int, spacing: str = "uniform") ->
             f"num_steps is {num_steps}",
             f"Take {MIN_STEPS} to {NUM_TRAIN_TIMESTEPS}: one step would visit timestep 0 only.",
         )
-    timesteps = (uniform_timesteps if spacing == "uniform" else karras_timesteps)(num_steps)
+    timesteps = SPACED[spacing](num_steps)
     alphas = alphas_cumprod()[timesteps]
     table = {"ddim": _ddim, "euler": _ddim, "dpm++2m": _dpm_solver_pp_2m}[sampler](alphas)
     return SamplingSchedule(sampler, timesteps, table.astype(np.float32))

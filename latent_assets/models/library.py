@@ -15,7 +15,7 @@ from latent_assets.models.documents import load_model_file
 from latent_assets.walks.fields import MODEL_NAME
 from latent_assets.walks.problems import printable
 
-BUILT_IN = ("embedded", "stable-diffusion-1", "stable-diffusion-2.1")
+BUILT_IN = ("embedded", "embedded-fast", "stable-diffusion-1", "stable-diffusion-2.1")
 """The models that come with the project or are downloaded by it."""
 MODEL_SUFFIXES = (".yaml", ".yml")
 TENSOR_SUFFIX = ".safetensors"

@@ -32,8 +32,8 @@ class WalkOverrides(dg.Config):
 
     model: str | None = Field(
         default=None,
-        description="Render with this model: embedded, stable-diffusion-1, stable-diffusion-2.1,"
-        " or one of your own.",
+        description="Render with this model: embedded, embedded-fast, stable-diffusion-1,"
+        " stable-diffusion-2.1, or one of your own.",
     )
     frames: int | None = Field(
         default=None, description="Render this many frames (of a grid: a square number)."

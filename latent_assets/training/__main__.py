@@ -10,24 +10,31 @@ from latent_assets.diffusion.embedded.weights import WEIGHTS_FILE, default_direc
 from latent_assets.training import artwork, dataset, minilm, wordlist
 from latent_assets.training import autoencoder as autoencoder_task
 from latent_assets.training import denoiser as denoiser_task
-from latent_assets.training import evaluate as evaluation
 from latent_assets.training import export as exporting
+from latent_assets.training import few_steps as few_steps_task
+from latent_assets.training.backends import backend, prepare
+from latent_assets.training.cutouts import unpack
 from latent_assets.training.parallel import Team, run_team
-from latent_assets.training.trainer import Budget, Run, use_one_thread
+from latent_assets.training.trainer import Budget, Run
 from latent_assets.training.weight_files import load_tensors
 
 DEFAULT_WORK = Path("build/training")
 
 
+def pack_artwork(options: argparse.Namespace) -> None:
+    """Fetch the artwork from npm and pack what the model is taught into one file."""
+    path = artwork.build(options.work)
+    print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
+
+
 def data(options: argparse.Namespace) -> None:
-    """Fetch the artwork from npm and compose the training and test pictures."""
+    """Compose the training and test pictures from packed artwork."""
     if options.own_artwork:
         cutouts = artwork.render_own()
     else:
-        artwork.fetch(options.work)
-        cutouts = artwork.render_all(options.work)
+        cutouts = unpack(options.artwork or options.work / artwork.PACK)
     counts = {"train": options.pictures, "test": options.test_pictures}
-    dataset.build(options.work / "data", cutouts, counts)
+    dataset.build(options.work / "data", cutouts, counts, options.processes)
 
 
 def words(options: argparse.Namespace) -> None:
@@ -38,28 +45,51 @@ def words(options: argparse.Namespace) -> None:
 
 def autoencoder(options: argparse.Namespace) -> None:
     """Train encoder and decoder."""
-    use_one_thread()
+    prepare()
     run = _run(options, "autoencoder", batch_size=12, learning_rate=2e-3, average=0.995)
-    team = Team(options.workers, autoencoder_task.count_parameters())
+    team = _team(options, autoencoder_task.count_parameters())
     run_team(team, autoencoder_task.work, run)
 
 
 def denoiser(options: argparse.Namespace) -> None:
     """Train text encoder and denoiser."""
-    use_one_thread()
+    prepare()
     run = _run(options, "denoiser", batch_size=24, learning_rate=1.2e-3, average=0.998)
+    team = _team(options, denoiser_task.count_parameters())
+    run_team(team, denoiser_task.work, run, *_codec_and_words(options, run))
+
+
+def few_steps(options: argparse.Namespace) -> None:
+    """Teach the denoiser to draw in four steps as well."""
+    prepare()
+    run = _run(options, "few_steps", batch_size=24, learning_rate=6e-4, average=0.998)
+    team = _team(options, denoiser_task.count_parameters())
+    learned = run.init or options.work / "denoiser" / "denoiser.safetensors"
+    run_team(team, few_steps_task.work, run, *_codec_and_words(options, run), learned)
+
+
+def _codec_and_words(options: argparse.Namespace, run: Run) -> tuple[Path, Path]:
+    """The autoencoder's weights and the folder of the words; encodes the pictures on disk."""
     # With `--init` the exported autoencoder is used too: its latents are what the weights know.
     codec = run.init or options.work / "autoencoder" / "autoencoder.safetensors"
-    denoiser_task.cached_latents(run.folder, run.pictures, load_tensors(codec))
-    team = Team(options.workers, denoiser_task.count_parameters())
-    words = wordlist.words_directory(options.work, options.model)
-    run_team(team, denoiser_task.work, run, codec, words)
+    if run.artwork is None:
+        denoiser_task.cached_latents(run, load_tensors(codec))
+    return codec, wordlist.words_directory(options.work, options.model)
+
+
+def _team(options: argparse.Namespace, parameters: int) -> Team:
+    """On torch one process does it all."""
+    return Team(1 if backend() == "torch" else options.workers, parameters)
 
 
 def evaluate(options: argparse.Namespace) -> None:
     """Measure the model and write sheets."""
+    # It renders too, and so needs what a machine that only trains may not have.
+    from latent_assets.training import evaluate as evaluation  # noqa: PLC0415
+
     extent = evaluation.QUICK if options.quick else evaluation.FULL
-    evaluation.run(options.work, options.model, options.classifier_minutes, extent)
+    classifier = Budget(minutes=options.classifier_minutes, average=0.99)
+    evaluation.run(options.work, options.model, classifier, extent, not options.no_speed)
 
 
 def export(options: argparse.Namespace) -> None:
@@ -76,6 +106,7 @@ def _run(
         learning_rate=options.learning_rate or learning_rate,
         average=average,
         report_minutes=options.report_minutes,
+        compiled=options.fused,
     )
     init = None
     if options.init is not None:
@@ -90,6 +121,8 @@ def _run(
         options.precision,
         options.resume,
         init,
+        getattr(options, "artwork", None),
+        getattr(options, "processes", 1),
     )
 
 
@@ -98,20 +131,29 @@ def _parser() -> argparse.ArgumentParser:
     steps = parser.add_subparsers(required=True)
 
     def add(step: Callable[[argparse.Namespace], None]) -> argparse.ArgumentParser:
-        sub = steps.add_parser(step.__name__, help=step.__doc__, description=step.__doc__)
+        name = step.__name__.removeprefix("pack_").replace("_", "-")
+        sub = steps.add_parser(name, help=step.__doc__, description=step.__doc__)
         sub.set_defaults(step=step)
         sub.add_argument("--work", type=Path, default=DEFAULT_WORK, help="work directory")
         sub.add_argument("--model", type=Path, default=default_directory(), help="exported model")
         return sub
 
+    add(pack_artwork)
     sub = add(data)
-    sub.add_argument("--pictures", type=int, default=16000, help="training pictures")
-    sub.add_argument("--test-pictures", type=int, default=512)
+    sub.add_argument("--artwork", type=Path, help="the packed file (WORK/artwork.npz)")
+    sub.add_argument("--pictures", type=int, default=24000, help="training pictures")
+    sub.add_argument("--test-pictures", type=int, default=1024)
+    sub.add_argument("--processes", type=int, default=2, help="processes, one core each")
     sub.add_argument(
         "--own-artwork", action="store_true", help="the project's own drawings only; no network"
     )
-    for step in (autoencoder, denoiser):
+    for step in (autoencoder, denoiser, few_steps):
         sub = add(step)
+        if step is not autoencoder:
+            sub.add_argument(
+                "--artwork", type=Path, help="compose pictures of this file meanwhile (torch)"
+            )
+            sub.add_argument("--processes", type=int, default=2, help="processes that compose")
         sub.add_argument("--minutes", type=float, default=60.0, help="budget by the clock")
         sub.add_argument("--steps", type=int, help="budget in steps instead")
         sub.add_argument("--learning-rate", type=float, help="the highest one")
@@ -121,8 +163,10 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("--report-minutes", type=float, default=5.0)
         sub.add_argument("--resume", action="store_true", help="go on from the checkpoint")
         sub.add_argument("--init", type=Path, help="start from exported weights")
+        sub.add_argument("--fused", action="store_true", help="fuse the GPU's kernels (torch)")
     sub = add(evaluate)
     sub.add_argument("--classifier-minutes", type=float, default=5.0)
+    sub.add_argument("--no-speed", action="store_true", help="no engine, no clock: samples only")
     sub.add_argument("--quick", action="store_true", help="a few pictures, to try the command")
     add(export)
     add(words)

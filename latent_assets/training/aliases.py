@@ -7,95 +7,169 @@ from __future__ import annotations
 
 _TABLE = """
 dog: golden retriever, retriever, labrador, poodle, corgi, terrier, husky, beagle, dachshund
-cat: siamese, tabby
-fox: wolf, coyote, jackal
-horse: stallion, mare, donkey, zebra
-cow: calf, bull, goat, sheep
-bear: teddy bear, teddy, grizzly, koala
-mountain: hill, hills, cliff, peak
-owl: bird, eagle, hawk, parrot, sparrow, songbird
-duck: goose, swan
+cat: siamese, tabby, feline, kitty
+fox: coyote, jackal
+lion: leopard, cheetah, panther, puma
+tiger: jaguar
+horse: stallion, mare, donkey, foal
+cow: calf, bull, ox, buffalo, bison
+sheep: goat, ram
+deer: reindeer, antelope, gazelle
+bear: grizzly
+raccoon: badger, skunk, otter
+squirrel: beaver, hamster, guinea pig
+mouse: rat
+monkey: chimpanzee, ape, orangutan
+elephant: mammoth
+rhinoceros: hippopotamus, hippo
+bird: sparrow, robin, songbird, finch
+eagle: hawk, falcon, vulture
+duck: goose, mallard
+chick: duckling
+rooster: turkey
+parrot: toucan, macaw
+snake: lizard, cobra, python
+turtle: crocodile, alligator
+tyrannosaurus: t rex, trex, tyrannosaurus rex
+dinosaur: sauropod
+whale: orca, humpback
+dolphin: seal, porpoise
+fish: goldfish, salmon, trout, tuna
+octopus: squid
+crab: lobster
 butterfly: moth, dragonfly
-ladybug: ant, bug, insect
-dinosaur: dragon, crocodile, t rex
-turtle: snake, lizard
-octopus: jellyfish, squid
-whale: dolphin, orca, seal
-flower: daisy, orchid, lily, petals, bouquet, blossom
-orange fruit: orange fruit, an orange, oranges, peach, mandarin
+ladybug: beetle
+bee: wasp, hornet
+ant: bug, insect
+spider: tarantula, scorpion
+daisy: lily, orchid, petals
+cherry blossom: blossoms
+tree: trees
+pine tree: conifer, spruce
+potted plant: sprout, plants
 bowl fruit: fruits, fruit salad
-cherry: plum, raspberry, blueberries
-strawberry: raspberries
-apple: tomato, red apple
-banana: bananas
-carrot: potato, onion
-pizza: bread, cheese, pie
-donut: bagel, doughnut
-cake: cupcake, muffin, dessert
-candy: sweets
-coffee: espresso, cup, mug
-castle: knight, fortress, fort, igloo
-house: hut, cabin, barn, farmhouse, villa, igloo
-skyscraper: city, cityscape, skyline, metropolis, tower block, town
-building: office, hotel
-tower: eiffel tower, eiffel, lighthouse, steeple, pyramid
+tangerine: oranges, mandarin, clementine
+cherry: plum, plums
+strawberry: raspberries, raspberry
+blueberry: blackberries
+tomato: tomatoes
+bread: baguette, toast
+croissant: pastry
+donut: bagel
+cake: dessert, pie
+cookie: cookies
+candy: sweets, bonbon
+coffee: espresso, cappuccino, cup, mug
+wine: glass of wine
+beer: ale, lager
+hotdog: hot dog, sausage
+fries: french fries, chips
+noodles: spaghetti, pasta
+ice cream: gelato, sundae
+egg: eggs
+castle: fort, fortress
+house: hut, cabin, barn, farmhouse, villa, cottage
+skyscraper: tower block, office, hotel
+church: cathedral, monastery
+temple: pantheon, parthenon, museum
+tower: eiffel tower, eiffel, lighthouse, steeple
 windmill: mill, windmills
-car: taxi, van, lorry, truck, motorcycle
-train: tram, subway
-airplane: aeroplane, jet, helicopter, drone
+mountain: hill, peak, cliff
+car: van, jeep, suv, cars, police car
+taxi: cab
+motorcycle: motorbike
+truck: pickup, fire truck, fire engine
+train: tram, subway, steam train
+airplane: aeroplane, jet, aircraft
 rocket: spacecraft, space ship, space shuttle
 ufo: flying saucer
+sailboat: yacht
+ship: ferry, steamer, ocean liner
 balloon: hot air balloon
-planet: galaxy, mars, jupiter, comet, satellite
-earth: globe
-snowman: person, man, boy
-smiley: happy, smile, woman, girl, child
-robot: android, cyborg
-alien: astronaut, monster
-ghost: zombie, vampire, witch
-guitar: violin, cello, piano
+planet: jupiter, mars
+star: stars
+snowman: snow man
+fire: campfire, bonfire
+wave: tsunami
+gift: parcel
+trophy: cup final, award
 football: soccer, soccer ball
+smiley: happy, smile, emoji
+robot: android, cyborg
+ghost: spirit
+vampire: dracula
+wizard: sorcerer, magician
+princess: queen, lady
+crown: king
+cowboy: sheriff
+santa: father christmas
+devil: demon
+guitar: banjo, ukulele
+violin: cello
+piano: keyboard
+trumpet: trombone
+headphones: earphones
+hat: straw hat
+palm tree: island, tropical
+shield sword: knight
+shirt: t shirt, tshirt, blouse
+dress: gown, skirt
+sneaker: trainers, shoes
+boot: boots
+sunglasses: glasses
+handbag: bag
+diamond: jewel, crystal gem
+ring: engagement ring
+clock: watch
+phone: mobile phone, cell phone, iphone
+television: telly
+light bulb: lightbulb
+envelope: mail
+box: crate, carton
+sofa: armchair
 pumpkin: jack o lantern
-crown: king, queen, prince, princess
-key: keys
-diamond: jewel, gem, crystal, ring
-trophy: gold medal, cup final
-clock: watch, alarm clock
-books: laptop, newspaper
-painting: oil, acrylic, impressionist, impressionism, expressionist, van gogh, monet, picasso
-painting: gouache, pastel, mural, fresco, canvas, portrait, brush
+painting: acrylic, impressionist, impressionism, expressionist, van gogh, monet, picasso
+painting: gouache, pastel, mural, fresco, canvas, portrait, painted
 painting night: starry night
 watercolor: watercolour, aquarelle
-sketch: architectural, blueprint, pencil, charcoal, ink, engraving
-drawing: illustration, cartoon, comic, doodle, logo
-icon: emoji, sticker, symbol, clipart
-flat: vector, minimalist
-meadow: holland, countryside, garden, park, grassland, prairie, pasture, farm
+sketch: architectural, blueprint, charcoal, ink, engraving
+drawing: illustration, cartoon, comic, doodle
+meadow: holland, countryside, grassland, prairie, pasture, farm
 grass: lawn
-beach: by the sea, beside the sea, coast, shore, seashore, island, lake
+beach: by the sea, beside the sea, coast, shore, seashore, lake
 ocean: sea, seabed, reef, coral reef, aquarium, river
-night: space, outer space, stars, moonlight, galaxy background, universe, dark, nighttime
+night: moonlight, nighttime, dark night
+space: galaxy, cosmos, milky way
 sunset: sunrise, dawn, twilight
 snow: snowy, snowfall, wintry
-sky: cloudy
+sky: cloudy, clouds
 sand: sandy, savannah, sahara
-forest: woodland, rainforest
+forest: woodland, rainforest, wood
+city: cityscape, skyline, metropolis, downtown
+mountains: hills, highlands, cliffs
+garden: flowerbed, backyard
+autumn: october, november
+kitchen: dining room
+room: bedroom, lounge, indoors
 grey: gray, silver
-blue: sky blue, azure, navy, light blue, dark blue, cyan
+blue: azure, navy, light blue, dark blue, cyan
 red: crimson, scarlet, maroon
-yellow: golden, gold, lemon yellow
-green: lime green, emerald, olive green
+yellow: golden, gold
+green: lime, emerald, olive
 purple: violet, magenta, lilac, lavender, indigo
 pink: rose pink, hot pink
 brown: beige, tan
 teal: turquoise, aqua
-: hot air, dutch, old, young, sunny, wooden, modern, vintage, colorful, colourful, happily
+small: mini, miniature
+large: giant, enormous, gigantic, great big
+: dutch, old, young, sunny, modern, vintage, colorful, colourful, happily, icon, flat, sticker,
+  wearing, playing, sleeping, howling, baby, slice, stack, land, steam, piece of, pair of
 """
 
 
 def _parse() -> dict[str, list[str]]:
     aliases = {}
-    for line in _TABLE.strip().splitlines():
+    for line in _TABLE.replace(",\n", ",").strip().splitlines():
         to, phrases = line.split(":")
         aliases |= {phrase.strip(): to.split() for phrase in phrases.split(",")}
     return aliases

@@ -1,7 +1,7 @@
 """What the embedded model is taught to draw, and the words for it.
 
-Every concept is an emoji, drawn in up to three styles (see `artwork.STYLES`), chosen because it
-can be told at 128 pixels and is not confused with another one here. The first name is the usual
+Every concept is an emoji of one package of shaded drawings (see `artwork`), chosen because it looks
+good and is not confused with another one here. The first name is the usual
 one. Captions are made of these names only, so the vocabulary stays small and means something.
 """
 
@@ -32,114 +32,298 @@ def _parse(table: str) -> tuple[Concept, ...]:
 
 CONCEPTS = _parse(
     """
-🐶 dog, puppy, hound
-🐱 cat, kitten
+🐕 dog, puppy, hound
+🐈 cat, kitten
 🦊 fox
+🐺 wolf
+🦝 raccoon
 🦁 lion
-🐯 tiger
-🐴 horse, pony
-🐮 cow, cattle
-🐷 pig, piglet
-🐰 rabbit, bunny
-🐻 bear
-🐼 panda
-🐵 monkey
+🐅 tiger
+🐎 horse, pony
+🦄 unicorn
+🦓 zebra
+🦌 deer, stag
+🫎 moose, elk
+🐄 cow, cattle
+🐖 pig, piglet
+🐑 sheep, lamb
+🐫 camel
+🦙 llama, alpaca
+🦒 giraffe
 🐘 elephant
-🐸 frog
+🦏 rhinoceros, rhino
+🐁 mouse
+🐇 rabbit, bunny
+🦔 hedgehog
+🦇 bat
+🐻 bear
+🐻‍❄️ polar bear
+🐨 koala
+🐼 panda
+🦥 sloth
+🦘 kangaroo
+🐒 monkey
+🦍 gorilla
+🐿️ squirrel, chipmunk
+🐓 rooster, chicken, hen
+🐤 chick
+🐦 bird, cardinal
 🐧 penguin
-🐔 chicken, hen
+🕊️ dove, pigeon
+🦅 eagle
 🦆 duck
+🦢 swan
 🦉 owl
 🦩 flamingo
+🦚 peacock
+🦜 parrot
+🐸 frog
 🐢 turtle, tortoise
-🐌 snail
-🦋 butterfly
-🐝 bee
-🐞 ladybug, beetle
-🐠 fish
+🐍 snake
+🐉 dragon
+🦕 dinosaur, brontosaurus
+🦖 tyrannosaurus
 🐳 whale
+🐬 dolphin
+🐟 fish
 🦈 shark
 🐙 octopus
+🐚 shell, seashell
+🪼 jellyfish
 🦀 crab
-🦄 unicorn
-🦕 dinosaur
+🦐 shrimp, prawn
+🐌 snail
+🦋 butterfly
+🐛 caterpillar
+🐜 ant
+🐝 bee, honeybee
+🐞 ladybug, ladybird
+🕷️ spider
+💐 bouquet
+🌸 cherry blossom, sakura
+🪷 lotus
+🌹 rose
+🌺 hibiscus
 🌻 sunflower
-🌹 rose, flower
+🌼 daisy, flower
 🌷 tulip
-🌳 tree, oak
+🪴 potted plant, houseplant
 🌲 pine tree, fir
+🌳 tree, oak
 🌴 palm tree, palm
 🌵 cactus
+🍀 clover
+🍁 maple leaf
 🍄 mushroom, toadstool
-🍁 maple leaf, leaf
-🍎 apple
-🍌 banana
-🍓 strawberry
-🍊 orange fruit, tangerine
-🍋 lemon
-🍐 pear
-🍇 grapes
-🍒 cherries, cherry
-🍉 watermelon, melon
-🍍 pineapple
-🥑 avocado
-🥕 carrot
 - bowl of fruit, fruit
-🍕 pizza
+🍇 grapes
+🍉 watermelon
+🍊 tangerine, orange fruit
+🍋 lemon
+🍌 banana
+🍍 pineapple
+🍎 apple
+🍐 pear
+🍑 peach
+🍒 cherries, cherry
+🍓 strawberry
+🫐 blueberries, blueberry
+🥝 kiwi
+🍅 tomato
+🥑 avocado
+🍆 eggplant, aubergine
+🥕 carrot
+🌽 corn, maize
+🥦 broccoli
+🧅 onion
+🍞 bread, loaf
+🥐 croissant
+🥨 pretzel
+🥞 pancakes
+🧇 waffle
+🧀 cheese
 🍔 hamburger, burger
 🍟 fries
+🍕 pizza
+🌭 hotdog
+🥪 sandwich
+🌮 taco
+🥚 egg
+🍿 popcorn
+🍜 noodles, ramen
+🍣 sushi
 🍦 ice cream
-🍩 donut
-🎂 birthday cake, cake
-☕ coffee, tea
+🍩 donut, doughnut
+🍪 cookie, biscuit
+🎂 birthday cake
+🍰 cake, shortcake
+🧁 cupcake, muffin
+🍫 chocolate
+🍬 candy
+🍭 lollipop
+🍮 pudding, custard
+🍯 honey
+☕ coffee
+🫖 teapot
+🍷 wine
+🍸 cocktail, martini
 🍺 beer
-🍭 lollipop, candy
-🏰 castle, palace
-🏠 house, cottage
-🏢 skyscraper, building
-🗼 tower
-- windmill
+🧋 bubble tea
+🏺 vase, amphora
+🌍 earth, globe, world
+🧭 compass
 🏔️ mountain
 🌋 volcano
-🚗 car, automobile
-🚌 bus
+🏠 house, home
+🏢 skyscraper, building
+🏰 castle, palace
+- windmill
+🏛️ temple
+🗼 tower
+🗽 statue of liberty, statue
+⛪ church, chapel
+⛲ fountain
+⛺ tent
+🎠 carousel
+🎡 ferris wheel
+🎪 circus
 🚂 train, locomotive
+🚌 bus
+🚕 taxi
+🚗 car, automobile
+🚚 truck, lorry
 🚜 tractor
-✈️ airplane, plane
-🚀 rocket, spaceship
+🏍️ motorcycle
+🛵 scooter, moped
+🚲 bicycle, bike
+🛹 skateboard
+🛼 roller skate
+🚦 traffic light
+⚓ anchor
+🛟 lifebuoy
 ⛵ sailboat, boat
+🚢 ship
+✈️ airplane, plane
+🚁 helicopter
+🚀 rocket, spaceship
 🛸 ufo
-🎈 balloon
+🧳 suitcase, luggage
+⌛ hourglass
+⏰ clock, alarm clock
+🌙 moon, crescent
 ☀️ sun
-🌙 moon
+☁️ cloud
+🪐 planet, saturn
 ⭐ star
 🌈 rainbow
+☂️ umbrella
 ⚡ lightning
-🌍 earth, globe, world
-🪐 planet, saturn
-🔥 fire, flame
 ❄️ snowflake
 ⛄ snowman
-❤️ heart
-😀 smiley, face
-😎 sunglasses
-🤖 robot
-👻 ghost
-👽 alien
-💀 skull
+🔥 fire, flame
+💧 drop, droplet
+🌊 wave
 🎃 pumpkin
-👑 crown
-🎸 guitar
-🔑 key
-⏰ clock
-📷 camera
-📚 books, book
-💡 light bulb, lamp
+🎄 christmas tree
+🎈 balloon
+🎀 bow, ribbon
 🎁 gift, present
-💎 diamond
-🔔 bell
 🏆 trophy
 ⚽ football
+⚾ baseball
 🏀 basketball
+🎾 tennis racket, racket
+🥊 boxing glove
+🛷 sled, sledge
+🎯 target, dartboard
+🪁 kite
+🔮 crystal ball
+🪄 magic wand, wand
+🎮 gamepad, controller
+🎲 dice
+🧩 puzzle piece, jigsaw
+🧸 teddy bear
+🪅 pinata
+🪩 disco ball
+🪆 nesting doll, matryoshka
+🎨 palette
+🧶 yarn, wool
+🕶️ sunglasses
+👕 shirt
+🧣 scarf
+🧦 socks
+👗 dress
+👜 handbag, purse
+🎒 backpack, rucksack
+👟 sneaker, shoe
+🥾 boot
+👑 crown
+👒 hat
+🎩 top hat
+🧢 cap
+💍 ring
+💎 diamond, gem
+🔔 bell
+🎵 musical note, music
+🎤 microphone
+🎧 headphones
+🎷 saxophone
+🎺 trumpet
+🎸 guitar
+🎹 piano
+🎻 violin, fiddle
+🥁 drum
+📱 phone, smartphone
+☎️ telephone
+💻 laptop, computer
+📺 television, tv
+📷 camera
+💡 light bulb, lamp
+🏮 lantern
+📚 book, books
+✉️ envelope, letter
+📦 box, package
+📫 mailbox
+✏️ pencil
+🖌️ paintbrush, brush
+✂️ scissors
+🔒 lock, padlock
+🔑 key
+🔨 hammer
+💣 bomb
+🗡️ sword, dagger
+🛡️ shield
+🧲 magnet
+🔬 microscope
+🔭 telescope
+🚪 door
+🪑 chair
+🛋️ sofa, couch
+🛏️ bed
+🛁 bathtub
+🧹 broom
+🧺 basket
+🪣 bucket
+🗿 moai
+🕯️ candle
+❤️ heart
+😀 smiley, face
+🤠 cowboy
+😈 devil
+💀 skull
+🤡 clown
+👻 ghost
+👽 alien
+🤖 robot
+🧑‍🚀 astronaut, spaceman
+🧙‍♂️ wizard
+🧜‍♀️ mermaid
+🧛 vampire
+👸 princess
+🎅 santa claus, santa
+🥷 ninja
+👨‍🍳 chef, cook
+👁️ eye
+🦷 tooth
 """
 )

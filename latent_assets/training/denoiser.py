@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,11 +28,14 @@ from latent_assets.diffusion.embedded.weights import (
 )
 from latent_assets.diffusion.schedule import NUM_TRAIN_TIMESTEPS, alphas_cumprod
 from latent_assets.training import dataset
-from latent_assets.training.captions import caption
+from latent_assets.training.backends import Random, compiled, prepare, random_numbers
+from latent_assets.training.cutouts import unpack
+from latent_assets.training.examples import Captioner, Examples, Latents, LiveLatents
 from latent_assets.training.parallel import Team
-from latent_assets.training.sampling import Sampler, noise_for
-from latent_assets.training.sheets import to_float, write_sheet
-from latent_assets.training.trainer import Run, parameter_count, train, use_one_thread
+from latent_assets.training.sampling import Sampler, Sampling, many_steps, noise_for
+from latent_assets.training.sheets import write_sheet
+from latent_assets.training.stream import PictureStream
+from latent_assets.training.trainer import Run, parameter_count, train
 from latent_assets.training.weight_files import load_tensors, save_tensors
 
 UNCONDITIONAL_SHARE = 0.1
@@ -40,6 +44,9 @@ PURE_NOISE_FROM = 975
 """A timestep at which next to nothing of the picture is left."""
 WORD_NOISE = 0.1
 MIN_SNR = 5.0
+ENCODED_AT_ONCE = 64
+ROOM, FIRST_PICTURES = 400_000, 6_000
+"""Latents kept of pictures that are composed while training; how many there are to begin with."""
 
 SHEET_PROMPTS = (
     "a cat",
@@ -54,140 +61,214 @@ SHEET_PROMPTS = (
     "a house in the snow",
     "a butterfly",
     "a strawberry on a pink background",
-    "a bowl of fruit",
-    "a skyscraper",
-    "a painting of a tower at night",
+    "a robot on a white background",
+    "a bee",
+    "a guitar at sunset",
     "a cow in a meadow",
-    "a windmill in a meadow",
+    "a fish under water",
     "a panda in a forest",
 )
 
-
-def encode_pictures(encoder: Any, pixels: np.ndarray) -> np.ndarray:
-    """(N, 128, 128, 3) uint8 -> latents (N, 16, 16, 4) in half precision."""
-    import tensorflow as tf
-
-    encode = tf.function(encoder)
-    parts = [
-        np.asarray(encode(to_float(pixels[start : start + 64])), np.float16)
-        for start in range(0, len(pixels), 64)
-    ]
-    return np.concatenate(parts)
+Tensor = Any
 
 
-def cached_latents(folder: Path, pictures: Path, autoencoder: Tensors) -> np.ndarray:
-    """The latents of the training pictures, encoded once."""
-    path = folder / "latents.npy"
+class Encoding:
+    """Pictures to latents, a fixed number at once."""
+
+    def __init__(self, encoder: Any) -> None:
+        self._encoder = encoder
+        self._encode: Callable[..., Tensor] = compiled(self._latents)
+
+    def _latents(self, pixels: Tensor) -> Tensor:
+        from keras import ops
+
+        return ops.cast(self._encoder(ops.cast(pixels, "float32") / 127.5 - 1), "float32")
+
+    def __call__(self, pixels: Tensor) -> Tensor:
+        """(N, 256, 256, 3) uint8 -> latents (N, 16, 16, 16) float32, a tensor."""
+        return self._encode(pixels)
+
+    def all(self, pixels: np.ndarray) -> np.ndarray:
+        """Many pictures, in parts -> latents in half precision."""
+        from keras import ops
+
+        starts = range(0, len(pixels), ENCODED_AT_ONCE)
+        parts = (self(pixels[start : start + ENCODED_AT_ONCE]) for start in starts)
+        return np.concatenate([ops.convert_to_numpy(part).astype(np.float16) for part in parts])
+
+
+def cached_latents(run: Run, autoencoder: Tensors) -> np.ndarray:
+    """The latents of the training pictures, encoded once for each run's folder."""
+    path = run.folder / "latents.npy"
     if not path.is_file():
         encoder = nets.build_encoder()
         assign_weights(encoder, autoencoder)
-        folder.mkdir(parents=True, exist_ok=True)
-        np.save(path, encode_pictures(encoder, dataset.load(pictures, "train").pixels))
+        run.folder.mkdir(parents=True, exist_ok=True)
+        np.save(path, Encoding(encoder).all(dataset.load(run.pictures, "train").pixels))
     return np.load(path)
 
 
 @dataclass(frozen=True)
-class TrainingData:
-    """Latents (N, 16, 16, 4) with their records, and how captions become word vectors (V, 128)."""
+class Words:
+    """How prompts become word vectors (V, 128)."""
 
-    records: list[dataset.Record]
-    latents: np.ndarray
     vocabulary: Vocabulary
-    word_vectors: np.ndarray
+    vectors: np.ndarray
+
+    @classmethod
+    def load(cls, model: Path) -> Words:
+        """From a folder with a vocabulary and its vectors."""
+        vectors = load_tensors(model / WEIGHTS_FILE)[WORD_VECTORS].astype(np.float32)
+        return cls(Vocabulary.load(model), vectors)
 
 
 class DenoiserTask:
     """Text encoder and denoiser, and the latents and captions they learn from."""
 
-    def __init__(self, data: TrainingData, decoder: Any, seed: int, batch_size: int) -> None:
-        self.denoiser = nets.build_denoiser("velocity")
+    sampling: Sampling = many_steps()
+
+    def __init__(
+        self,
+        examples: Examples,
+        words: Words,
+        decoder: Any,
+        numbers: Random,
+        batch_size: int,
+    ) -> None:
+        self.denoiser = nets.build_velocity_denoiser()
         self.context_encoder = nets.build_context_encoder()
-        self.models = (self.context_encoder, self.denoiser)
-        self._data = data
-        self._decoder = decoder
-        self._rng = np.random.default_rng(seed)
-        self._words = random.Random(seed)  # noqa: S311 - no secrets in captions
+        self.models: tuple[Any, ...] = (self.context_encoder, self.denoiser)
+        self._examples, self._words, self._numbers = examples, words, numbers
         self._batch_size = batch_size
         self._alphas = alphas_cumprod().astype(np.float32)
-        self._sampler: Sampler | None = None
+        self._times = nets.time_embedding(np.arange(NUM_TRAIN_TIMESTEPS))
+        self._sampler = Sampler(self.denoiser, decoder)
+        self._encode = compiled(lambda *inputs: self.context_encoder(list(inputs)))
+        self._noised = compiled(self.noised)
 
-    def batch(self) -> tuple[np.ndarray, ...]:
+    def assign(self, tensors: Tensors) -> None:
+        """Start from weights."""
+        for model in (self.context_encoder, self.denoiser):
+            assign_weights(model, tensors)
+
+    def batch(self) -> tuple[Tensor, ...]:
         """What `loss` takes."""
-        size = self._batch_size
-        rows = self._rng.integers(0, len(self._data.records), size)
-        tokens = np.stack([self._tokens(self._data.records[row]) for row in rows])
-        tokens[self._rng.random(size) < UNCONDITIONAL_SHARE] = 0
-        weights = np.array([self._data.records[row].weight for row in rows], np.float32)
-        latents = self._data.latents[rows].astype(np.float32)
-        noise = self._rng.standard_normal(latents.shape).astype(np.float32)
-        timesteps = self._timesteps(size)
-        vectors = self._data.word_vectors[tokens]
-        vectors += WORD_NOISE * self._rng.standard_normal(vectors.shape).astype(np.float32)
-        presence = (tokens > 0).astype(np.float32)
-        alphas = self._alphas[timesteps]
-        pure = (timesteps >= PURE_NOISE_FROM).astype(np.float32)
-        return (
-            *(latents, noise, nets.time_embedding(timesteps), alphas, pure),
-            *(vectors * presence[..., None], presence, weights),
-        )
+        return self.joined(self._noised_rows(self._batch_size))
 
-    def _tokens(self, record: dataset.Record) -> np.ndarray:
-        """(2, 16): the tokens of the scene and of the one blended in (or the same again)."""
-        first = self._data.vocabulary.tokens(caption(record.scene, self._words))
-        if record.other is None:
-            return np.stack([first, first])
-        return np.stack([first, self._data.vocabulary.tokens(caption(record.other, self._words))])
+    def _noised_rows(self, size: int) -> tuple[Tensor, ...]:
+        """Rows of the examples at random timesteps, without captions for some."""
+        numbers = self._numbers
+        latents, tokens, weights = self._examples.draw(size)
+        noise = numbers.normal(*latents.shape)
+        places = (numbers.order(size) + numbers.uniform(size)) / size
+        seen, target, timesteps, importance = self._noised(latents, noise, places)
+        said = numbers.uniform(size)
+        return seen, target, timesteps, importance, 0 * weights, tokens, weights, said
 
-    def _timesteps(self, size: int) -> np.ndarray:
-        """(size,) integers, one from each of `size` equal parts of the schedule."""
-        places = (self._rng.permutation(size) + self._rng.random(size)) / size
-        steps = (places * (1 + PURE_NOISE_SHARE) * NUM_TRAIN_TIMESTEPS).astype(int)
-        top = self._rng.integers(PURE_NOISE_FROM, NUM_TRAIN_TIMESTEPS, size)
-        return np.where(steps >= NUM_TRAIN_TIMESTEPS, top, steps)
+    def joined(self, *parts: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Parts of a batch, one behind the other, and noise for the words."""
+        from keras import ops
+
+        columns = zip(*parts, strict=True)
+        batch = [column[0] if len(parts) == 1 else ops.concatenate(column) for column in columns]
+        return (*batch, self._numbers.normal(*batch[5].shape, nets.WORD_WIDTH))
+
+    def tend(self, show_average: Callable[[], None]) -> None:
+        """See `trainer.Task`."""
+        del show_average
+        self._examples.tend()
 
     def loss(
         self,
-        latents: Any,
-        noise: Any,
-        time: Any,
-        alphas: Any,
-        pure: Any,
-        vectors: Any,
-        presence: Any,
-        weights: Any,
-    ) -> Any:
+        seen: Tensor,
+        target: Tensor,
+        timesteps: Tensor,
+        importance: Tensor,
+        few: Tensor,
+        tokens: Tensor,
+        weights: Tensor,
+        said: Tensor,
+        word_noise: Tensor,
+    ) -> Tensor:
         """Weighted squared error of the velocity.
 
-        latents, noise: (B, 16, 16, 4); time: (B, 320); alphas, pure, weights: (B,);
-        vectors: (B, 2, 16, 128); presence: (B, 2, 16).
+        seen, target: (B, 16, 16, 16); timesteps: (B,) int32; importance, few: (B,), the latter 1
+        for a step of the few-step mode; tokens: (B, 2, 16); weights: (B,), share of the second
+        caption; said: (B,) in [0, 1), small where the caption is left out; word_noise:
+        (B, 2, 16, 128).
         """
-        import tensorflow as tf
+        from keras import ops
 
-        alphas, pure = alphas[:, None, None, None], pure[:, None, None, None]
-        signal, spread = tf.sqrt(alphas), tf.sqrt(1 - alphas)
+        shown = ops.cast(said >= UNCONDITIONAL_SHARE, "float32")
+        context = self.mixed_context(tokens, weights, shown, word_noise)
+        inputs = [seen, self.times(timesteps), context, few[:, None]]
+        predicted = ops.cast(self.denoiser(inputs), "float32")
+        errors = ops.mean((predicted - target) ** 2, axis=(1, 2, 3))
+        return ops.mean(importance * errors)
+
+    def noised(
+        self, latents: Tensor, noise: Tensor, places: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """What the denoiser sees, the velocity it should say, the timestep, the weight.
+
+        latents, noise: (B, 16, 16, 16); places: (B,) in [0, 1), one in each of B equal parts.
+        """
+        from keras import ops
+
+        last = NUM_TRAIN_TIMESTEPS
+        steps = places * (1 + PURE_NOISE_SHARE) * last
+        top = PURE_NOISE_FROM + (steps - last) / (PURE_NOISE_SHARE * last) * (
+            last - PURE_NOISE_FROM
+        )
+        timesteps = ops.cast(ops.where(steps >= last, top, steps), "int32")
+        timesteps = ops.clip(timesteps, 0, last - 1)
+        alphas = ops.take(ops.convert_to_tensor(self._alphas), timesteps)
+        importance = ops.minimum(1.0, (MIN_SNR + 1) * (1 - alphas))
+        alphas = alphas[:, None, None, None]
+        pure = ops.cast(timesteps >= PURE_NOISE_FROM, "float32")[:, None, None, None]
+        signal, spread = ops.sqrt(alphas), ops.sqrt(1 - alphas)
         seen = (1 - pure) * (signal * latents + spread * noise) + pure * noise
         target = (signal * seen - latents) / spread
-        first = self.context_encoder([vectors[:, 0], presence[:, 0]])
-        second = self.context_encoder([vectors[:, 1], presence[:, 1]])
-        share = tf.cast(weights, first.dtype)[:, None, None]
-        context = first + share * (second - first)
-        predicted = tf.cast(self.denoiser([seen, time, context]), tf.float32)
-        importance = tf.minimum(1.0, (MIN_SNR + 1) * (1 - alphas))
-        return tf.reduce_mean(importance * (predicted - target) ** 2)
+        return seen, target, timesteps, importance
+
+    def times(self, timesteps: Tensor) -> Tensor:
+        """(B,) int32 -> (B, 320)."""
+        from keras import ops
+
+        return ops.take(ops.convert_to_tensor(self._times), timesteps, axis=0)
+
+    def mixed_context(
+        self,
+        tokens: Tensor,
+        weights: Tensor,
+        said: Tensor,
+        word_noise: Tensor,
+        encoder: Any = None,
+    ) -> Tensor:
+        """(B, 16, 192): the mixture of two captions' contexts. said: (B,), 0 leaves them out."""
+        from keras import ops
+
+        presence = ops.cast(tokens > 0, "float32") * said[:, None, None]
+        vectors = ops.take(ops.convert_to_tensor(self._words.vectors), tokens, axis=0)
+        vectors = (vectors + WORD_NOISE * word_noise) * presence[..., None]
+        both = [ops.concatenate([part[:, 0], part[:, 1]]) for part in (vectors, presence)]
+        first, second = ops.split(ops.cast((encoder or self.context_encoder)(both), "float32"), 2)
+        return first + weights[:, None, None] * (second - first)
 
     def contexts(self, prompts: list[str]) -> np.ndarray:
         """(N, 16, 192) float32."""
-        tokens = np.stack([self._data.vocabulary.tokens(prompt) for prompt in prompts])
+        from keras import ops
+
+        tokens = np.stack([self._words.vocabulary.tokens(prompt) for prompt in prompts])
         presence = (tokens > 0).astype(np.float32)
-        encoded = self.context_encoder([self._data.word_vectors[tokens], presence])
-        return np.asarray(encoded, np.float32)
+        encoded = self._encode(self._words.vectors[tokens], presence)
+        return ops.convert_to_numpy(ops.cast(encoded, "float32"))
 
     def report(self, folder: Path, samples: int) -> str:
         """A sheet of the prompts above; saves the averaged weights."""
-        if self._sampler is None:
-            self._sampler = Sampler(self.denoiser, self._decoder)
         prompts = list(SHEET_PROMPTS)
-        pictures = self._sampler(noise_for([5] * len(prompts)), self.contexts(prompts))
+        noise = noise_for([5] * len(prompts))
+        pictures = self._sampler(noise, self.contexts(prompts), self.sampling)
         write_sheet(folder / f"sheet-{samples:08d}.png", list(pictures), 6, prompts)
         save_tensors(folder / "denoiser.safetensors", self.tensors())
         return f"samples {samples} sheet and weights written"
@@ -197,32 +278,57 @@ class DenoiserTask:
         return model_tensors(self.context_encoder) | model_tensors(self.denoiser)
 
 
+def decoder_of(autoencoder: Tensors) -> Any:
+    """The decoder with its weights."""
+    decoder = nets.build_decoder()
+    assign_weights(decoder, autoencoder)
+    return decoder
+
+
 def work(team: Team, rank: int, run: Run, autoencoder: Path, model: Path) -> None:
     """One worker's share of the training; worker 0 leaves the weights in the run's folder.
 
     autoencoder: a weights file; model: where the vocabulary and the word vectors lie.
     """
-    use_one_thread(run.precision)
-    codec = load_tensors(autoencoder)
-    latents = cached_latents(run.folder, run.pictures, codec)
-    decoder = nets.build_decoder()
-    assign_weights(decoder, codec)
-    data = TrainingData(
-        dataset.load(run.pictures, "train").records,
-        latents,
-        Vocabulary.load(model),
-        load_tensors(model / WEIGHTS_FILE)[WORD_VECTORS].astype(np.float32),
-    )
+    prepare(run.precision)
+    codec, words = load_tensors(autoencoder), Words.load(model)
+    task = new_task(run, rank, codec, words)
+    if run.init is not None:
+        task.assign(load_tensors(run.init))
+    train(task, run, team, rank)
+
+
+def new_task(run: Run, rank: int, codec: Tensors, words: Words) -> DenoiserTask:
+    """The task with its examples, composed before or while it trains."""
     # A resumed run must not see the same samples in the same order again.
     seed = time.time_ns() % 2**32 if run.resume else 100 + rank
-    task = DenoiserTask(data, decoder, seed, run.batch_size)
-    if run.init is not None:
-        tensors = load_tensors(run.init)
-        for network in task.models:
-            assign_weights(network, tensors)
-    train(task, run, team, rank)
+    if run.artwork is None:
+        examples: Examples = latents_on_disk(run, codec, words, seed)
+    else:
+        examples = live_latents(run, codec, words, seed)
+    numbers = random_numbers(seed)
+    return DenoiserTask(examples, words, decoder_of(codec), numbers, run.batch_size)
+
+
+def latents_on_disk(run: Run, codec: Tensors, words: Words, seed: int) -> Latents:
+    """The latents of the training pictures with captions drawn anew."""
+    records = dataset.load(run.pictures, "train").records
+    captioner = Captioner(words.vocabulary, random.Random(seed))  # noqa: S311 - no secrets
+    return Latents(cached_latents(run, codec), records, captioner)
+
+
+def live_latents(run: Run, codec: Tensors, words: Words, seed: int) -> LiveLatents:
+    """The latents of pictures that other processes compose from now on."""
+    assert run.artwork is not None
+    cutouts = unpack(run.artwork)
+    stream = PictureStream(cutouts, words.vocabulary, run.processes, seed * 1_000_000)
+    encoder = nets.build_encoder()
+    assign_weights(encoder, codec)
+    examples = LiveLatents(stream, Encoding(encoder), ROOM, seed)
+    examples.wait_for(FIRST_PICTURES)
+    return examples
 
 
 def count_parameters() -> int:
     """Number of parameters to be trained."""
-    return parameter_count([nets.build_context_encoder(), nets.build_denoiser("velocity")])
+    return parameter_count([nets.build_context_encoder(), nets.build_velocity_denoiser()])

@@ -19,16 +19,22 @@ from latent_assets.diffusion.embedded.weights import (
     read_weights,
     write_weights,
 )
+from latent_assets.training.sampling import FEW_STEPS, GUIDANCE, STEPS
 from latent_assets.training.weight_files import load_tensors
 from latent_assets.training.wordlist import vocabulary_document, words_directory
 
-NETWORKS = ("autoencoder", "denoiser")
+TRAINED = {
+    "autoencoder": "autoencoder/autoencoder.safetensors",
+    "denoiser": "denoiser/denoiser.safetensors",
+    "few_steps": "few_steps/denoiser.safetensors",
+}
+"""Step -> what it leaves in the work directory; a later one's weights replace an earlier one's."""
 SAMPLES, EARLIER_SAMPLES = "samples", "samples_of_earlier_runs"
 EARLIER_FILE = "earlier-samples.json"
 CHECK_FILE = "check.npz"
 LICENCE = "Apache-2.0"
 NOTICE = (
-    "Trained on Noto Emoji (Apache-2.0) and Fluent Emoji (MIT); word vectors derived from"
+    "Trained on Fluent Emoji (MIT); word vectors derived from"
     " all-MiniLM-L6-v2 (Apache-2.0). See data/models/embedded/MODEL_CARD.md."
 )
 
@@ -37,7 +43,7 @@ def model_document(weights_sha256: str, figures: dict[str, Any]) -> dict[str, An
     """What `model.json` holds."""
     return {
         "name": "embedded",
-        "title": "Embedded model (128 px, emoji artwork)",
+        "title": "Embedded model (256 px, emoji artwork)",
         "weights_sha256": weights_sha256,
         "shapes": {
             "context": [nets.MAX_TOKENS, nets.CONTEXT_WIDTH],
@@ -45,7 +51,13 @@ def model_document(weights_sha256: str, figures: dict[str, Any]) -> dict[str, An
             "latents": [nets.LATENT_SIZE, nets.LATENT_SIZE, nets.LATENT_CHANNELS],
             "picture": [nets.IMAGE_SIZE, nets.IMAGE_SIZE, 3],
         },
-        "defaults": {"num_steps": 25, "guidance_scale": 3.0},
+        "defaults": {"num_steps": STEPS, "guidance_scale": GUIDANCE},
+        "few_steps": {
+            "name": "embedded-fast",
+            "title": "Embedded model in four steps (256 px, emoji artwork)",
+            "num_steps": FEW_STEPS,
+            "spacing": "trailing",
+        },
         "licence": LICENCE,
         "licence_notice": NOTICE,
         "training": figures,
@@ -58,10 +70,9 @@ def export_work(work: Path, model: Path) -> str:
     words = json.loads((source / VOCABULARY_FILE).read_text(encoding="utf-8"))["words"]
     tensors = read_weights(model)
     tensors[WORD_VECTORS] = load_tensors(source / WEIGHTS_FILE)[WORD_VECTORS]
-    for network in NETWORKS:
-        trained = work / network / f"{network}.safetensors"
-        if trained.is_file():
-            tensors |= load_tensors(trained)
+    for place in TRAINED.values():
+        if (work / place).is_file():
+            tensors |= load_tensors(work / place)
     return export_model(model, tensors, vocabulary_document(words), training_figures(work, model))
 
 
@@ -72,7 +83,7 @@ def training_figures(work: Path, model: Path) -> dict[str, Any]:
     """
     known = read_model_card(model).get("training", {})
     figures = {key: dict(known.get(key, {})) for key in (SAMPLES, EARLIER_SAMPLES)}
-    for network in NETWORKS:
+    for network in TRAINED:
         checkpoint, earlier = work / network / "checkpoint.npz", work / network / EARLIER_FILE
         if checkpoint.is_file():
             with np.load(checkpoint) as arrays:
@@ -91,7 +102,7 @@ def note_earlier_samples(folder: Path, network: str, model: Path) -> None:
 
 
 def check_inputs() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Fixed inputs: tokens (2, 16), latents (2, 16, 16, 4), timesteps (2,)."""
+    """Fixed inputs: tokens (2, 16), latents (2, 16, 16, 16), timesteps (2,)."""
     tokens = np.zeros((2, nets.MAX_TOKENS), np.int32)
     tokens[0, :3] = (5, 9, 100)
     shape = (2, nets.LATENT_SIZE, nets.LATENT_SIZE, nets.LATENT_CHANNELS)
@@ -99,14 +110,24 @@ def check_inputs() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return tokens, latents, np.array([999, 417])
 
 
-def write_check(directory: Path) -> None:
-    """Record what the exported networks give for `check_inputs`, for the tests."""
+def check_outputs(directory: Path) -> dict[str, np.ndarray]:
+    """What the exported networks make of `check_inputs`; of the pictures each eighth pixel."""
     model = load_embedded_model(directory)
+    fast = load_embedded_model(directory, fast=True)
     tokens, latents, timesteps = check_inputs()
     context = np.asarray(model.text_encoder(tokens)).astype(np.float16).astype(np.float32)
-    noise = np.asarray(model.denoiser([latents, nets.time_embedding(timesteps), context]))
-    picture = np.asarray(model.decoder(latents))
-    halves = {"context": context, "noise": noise, "picture": picture}
+    inputs = [latents, nets.time_embedding(timesteps), context]
+    return {
+        "context": context,
+        "noise": np.asarray(model.denoiser(inputs)),
+        "few_steps_noise": np.asarray(fast.denoiser(inputs)),
+        "picture": np.asarray(model.decoder(latents))[:, ::8, ::8],
+    }
+
+
+def write_check(directory: Path) -> None:
+    """Record `check_outputs` for the tests."""
+    halves = check_outputs(directory)
     np.savez_compressed(
         directory / CHECK_FILE, **{name: array.astype(np.float16) for name, array in halves.items()}
     )

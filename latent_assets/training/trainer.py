@@ -8,7 +8,6 @@ an exponential moving average. Checkpoints hold everything, so a run that was st
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,9 +16,14 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from latent_assets.training.backends import backend
+from latent_assets.training.flat import assign_flat
 from latent_assets.training.parallel import Team
+from latent_assets.training.tensorflow_steps import TensorFlowSteps
+from latent_assets.training.torch_steps import TorchSteps
 
-Batch = tuple[np.ndarray, ...]
+Batch = tuple[Any, ...]
+"""Arrays, or on the torch backend tensors, with a common first axis."""
 
 
 class Task(Protocol):
@@ -33,7 +37,11 @@ class Task(Protocol):
         ...
 
     def loss(self, *batch: Any) -> Any:
-        """The scalar loss of a batch, as TensorFlow."""
+        """The scalar loss of a batch, in `keras.ops`."""
+        ...
+
+    def tend(self, show_average: Callable[[], None]) -> None:
+        """Called between steps, to take in new examples; `show_average` updates the models."""
         ...
 
     def report(self, folder: Path, samples: int) -> str:
@@ -53,8 +61,11 @@ class Budget:
     """Share of the budget before the learning rate falls (along a cosine)."""
     average: float = 0.998
     weight_decay: float = 0.01
+    beta_1: float = 0.9
     beta_2: float = 0.97
     report_minutes: float = 5.0
+    compiled: bool = False
+    """Whether torch's compiler fuses the kernels of a step (a minute, before the first step)."""
 
 
 @dataclass(frozen=True)
@@ -71,17 +82,10 @@ class Run:
     resume: bool = False
     init: Path | None = None
     """A weights file to start from."""
-
-
-def use_one_thread(precision: str = "float32") -> None:
-    """Keep this process to one core, before TensorFlow does anything. Sets Keras's precision."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    import keras
-    import tensorflow as tf
-
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
-    keras.mixed_precision.set_global_policy(precision)
+    artwork: Path | None = None
+    """Packed drawings: pictures are composed while training, in place of those in `pictures`."""
+    processes: int = 1
+    """Processes that compose."""
 
 
 def parameter_count(models: Sequence[Any]) -> int:
@@ -97,97 +101,69 @@ def learning_rate(budget: Budget, step: int, progress: float) -> float:
 
 
 class Learner:
-    """Weights, their moving average and the optimizer's state."""
+    """Takes the steps: `tensorflow_steps` or `torch_steps` does the arithmetic."""
 
     def __init__(self, task: Task, budget: Budget) -> None:
         import keras
-        import tensorflow as tf
 
         self._budget = budget
         self.variables = [v for model in task.models for v in model.trainable_variables]
-        self.averages = [tf.Variable(v.value, trainable=False) for v in self.variables]
-        self.optimizer = keras.optimizers.AdamW(
-            budget.learning_rate, budget.weight_decay, beta_2=budget.beta_2, global_clipnorm=1.0
+        optimizer = keras.optimizers.AdamW(
+            budget.learning_rate,
+            budget.weight_decay,
+            beta_1=budget.beta_1,
+            beta_2=budget.beta_2,
+            global_clipnorm=1.0,
         )
-        self.optimizer.build(self.variables)
+        steps = TensorFlowSteps if backend() == "tensorflow" else TorchSteps
+        self._steps = steps(task.loss, self.variables, optimizer, budget.compiled)
         self.samples = 0
         self.step = 0
-        self._gradient = tf.function(self._gradient_of(task.loss))
-        self._apply = tf.function(self._apply_flat)
 
-    def _gradient_of(self, loss_of: Callable[..., Any]) -> Callable[..., Any]:
-        import tensorflow as tf
-
-        def gradient(*batch: Any) -> tuple[Any, Any]:
-            with tf.GradientTape() as tape:
-                loss = loss_of(*batch)
-            parts = tape.gradient(loss, [v.value for v in self.variables])
-            return loss, tf.concat([tf.reshape(part, [-1]) for part in parts], axis=0)
-
-        return gradient
-
-    def _apply_flat(self, flat: Any, keep: Any) -> None:
-        import tensorflow as tf
-
-        sizes = [int(np.prod(v.shape)) for v in self.variables]
-        parts = tf.split(flat, sizes)
-        shaped = [tf.reshape(p, v.shape) for p, v in zip(parts, self.variables, strict=True)]
-        self.optimizer.apply(shaped, self.variables)
-        for average, variable in zip(self.averages, self.variables, strict=True):
-            average.assign(keep * average + (1 - keep) * variable.value)
-
-    def learn(self, team: Team, rank: int, batch: Batch, progress: float) -> float:
-        """One step of the whole team; returns this worker's loss."""
-        import tensorflow as tf
-
-        loss, gradient = self._gradient(*(tf.convert_to_tensor(part) for part in batch))
-        self.optimizer.learning_rate.assign(learning_rate(self._budget, self.step, progress))
+    def learn(self, team: Team, rank: int, batch: Batch, progress: float) -> Any:
+        """One step of the whole team; returns this worker's loss (torch: not yet waited for)."""
+        rate = learning_rate(self._budget, self.step, progress)
         keep = min(self._budget.average, (1 + self.step) / (12 + self.step))
-        flat = team.average(rank, gradient.numpy())
-        self._apply(tf.convert_to_tensor(flat), tf.constant(keep, tf.float32))
+        loss = self._steps.learn(team, rank, batch, rate, keep)
         self.step += 1
         self.samples += len(batch[0]) * team.size
-        return float(loss)
+        return loss
 
-    def swap_average(self) -> None:
-        """Exchange the weights with their average (twice is back again)."""
-        for average, variable in zip(self.averages, self.variables, strict=True):
-            value = variable.numpy()
-            variable.assign(average)
-            average.assign(value)
+    def start_again(self, budget: Budget) -> None:
+        """A new budget, from the weights that the models have now."""
+        self._budget = budget
+        self.samples = self.step = 0
+        self._steps.restart()
+
+    def show_average(self) -> None:
+        """Give the task's models the averaged weights; learning does not look at the models'."""
+        assign_flat(self.variables, self._steps.average())
 
     def save(self, path: Path) -> None:
         """Write everything that a later run needs to go on."""
-        arrays = {"samples": np.array(self.samples), "step": np.array(self.step)}
-        for kind, items in self._state().items():
-            arrays |= {f"{kind}/{index}": item.numpy() for index, item in enumerate(items)}
+        counts = {"samples": np.array(self.samples), "step": np.array(self.step)}
         fresh = path.with_suffix(".new.npz")
-        np.savez(fresh, **arrays)
+        np.savez(fresh, **counts, **self._steps.state())
         fresh.replace(path)
 
     def load(self, path: Path) -> None:
         """Go on from `save`."""
         with np.load(path) as arrays:
             self.samples, self.step = int(arrays["samples"]), int(arrays["step"])
-            for kind, items in self._state().items():
-                for index, item in enumerate(items):
-                    item.assign(arrays[f"{kind}/{index}"])
-
-    def _state(self) -> dict[str, list[Any]]:
-        return {
-            "weights": self.variables,
-            "averages": self.averages,
-            "optimizer": list(self.optimizer.variables),
-        }
+            self._steps.restore(dict(arrays))
 
 
-def train(task: Task, run: Run, team: Team, rank: int) -> None:
+def train(task: Task, run: Run, team: Team, rank: int, learner: Learner | None = None) -> Learner:
     """Train until the budget is spent; leaves the averaged weights in the task's models.
 
-    Worker 0 writes `checkpoint.npz`, sample sheets and the log.
+    Worker 0 writes `checkpoint.npz`, sample sheets and the log. learner: one that has learned
+    another task of the same loss and models; its graph is there already.
     """
     budget, folder = run.budget, run.folder
-    learner = Learner(task, budget)
+    if learner is None:
+        learner = Learner(task, budget)
+    else:
+        learner.start_again(budget)
     checkpoint = folder / "checkpoint.npz"
     if run.resume and checkpoint.is_file():
         learner.load(checkpoint)
@@ -198,6 +174,7 @@ def train(task: Task, run: Run, team: Team, rank: int) -> None:
         progress = team.agree(rank, share)
         if progress >= 1:
             break
+        task.tend(learner.show_average)
         loss = learner.learn(team, rank, task.batch(), progress)
         if rank == 0:
             log.add(learner, loss, progress)
@@ -206,9 +183,10 @@ def train(task: Task, run: Run, team: Team, rank: int) -> None:
                 _report(task, learner, log, folder)
     if rank == 0:
         learner.save(checkpoint)
-    learner.swap_average()
+    learner.show_average()
     if rank == 0:
         log.say(task.report(folder, learner.samples))
+    return learner
 
 
 def _progress(budget: Budget, seconds: float, steps: int) -> float:
@@ -218,9 +196,8 @@ def _progress(budget: Budget, seconds: float, steps: int) -> float:
 
 
 def _report(task: Task, learner: Learner, log: Log, folder: Path) -> None:
-    learner.swap_average()
+    learner.show_average()
     log.say(task.report(folder, learner.samples))
-    learner.swap_average()
 
 
 class Log:
@@ -236,20 +213,20 @@ class Log:
         self._last_samples = -1
         self._next_report = report_minutes * 60
         self._report_seconds = report_minutes * 60
-        self._losses: list[float] = []
+        self._losses: list[Any] = []
 
     @property
     def seconds(self) -> float:
         """Seconds since the start."""
         return time.monotonic() - self._start
 
-    def add(self, learner: Learner, loss: float, progress: float) -> None:
+    def add(self, learner: Learner, loss: Any, progress: float) -> None:
         """Note one step."""
         self._losses.append(loss)
         if learner.step % self.EVERY:
             return
+        mean = float(np.mean([float(loss) for loss in self._losses]))
         now = time.monotonic()
-        mean = float(np.mean(self._losses))
         rate = ""
         if self._last_samples >= 0:
             rate = f" {(learner.samples - self._last_samples) / (now - self._last):.0f}/s"

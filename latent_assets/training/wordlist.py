@@ -18,7 +18,7 @@ from latent_assets.diffusion.embedded.nets import WORD_WIDTH
 from latent_assets.diffusion.embedded.vocabulary import SILENT, VOCABULARY_FILE, words_of
 from latent_assets.diffusion.embedded.weights import WEIGHTS_FILE, WORD_VECTORS, write_weights
 from latent_assets.training.aliases import ALIASES
-from latent_assets.training.captions import COLOURS, SCENES, every_caption_word
+from latent_assets.training.captions import COLOURS, PLACES, SCENES, SIZES, every_caption_word
 from latent_assets.training.concepts import CONCEPTS
 from latent_assets.training.minilm import MiniLM
 
@@ -52,7 +52,8 @@ def vocabulary_document(all_words: list[str]) -> dict[str, Any]:
             "things": [concept.name for concept in CONCEPTS],
             "scenes": [phrases[0] for phrases in SCENES.values()],
             "colours": sorted(COLOURS),
-            "styles": ["drawing", "flat", "sketch", "icon", "painting", "watercolor", "painted"],
+            "sizes and places": [*SIZES, *PLACES],
+            "styles": ["painting", "sketch"],
         },
     }
 

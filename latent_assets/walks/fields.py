@@ -122,7 +122,7 @@ ModelName = Annotated[
     Field(
         json_schema_extra={
             "pattern": f"^{MODEL_NAME}$",
-            "examples": ["embedded", "stable-diffusion-1", "stable-diffusion-2.1"],
+            "examples": ["embedded", "embedded-fast", "stable-diffusion-1", "stable-diffusion-2.1"],
         }
     ),
 ]

@@ -171,7 +171,7 @@ class _Walk(_Part):
     """Denoising steps per frame."""
     sampler: Sampler = "ddim"
     """How the noise is walked away: ddim (as the Keras guide), dpm++2m, euler."""
-    spacing: Literal["uniform", "karras"] = "uniform"
+    spacing: Literal["uniform", "karras", "trailing"] = "uniform"
     """How the sampler's timesteps are spread."""
     size: Size | None = None
     """Pixels of a side, or [height, width]; default: the model's own size."""

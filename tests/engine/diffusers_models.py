@@ -18,7 +18,7 @@ import sys
 import zlib
 from pathlib import Path
 
-import torch
+import torch  # noqa: TID253 - run in a Python of its own
 from diffusers import AutoencoderKL, StableDiffusionPipeline, UNet2DConditionModel
 from peft import LoraConfig, get_peft_model_state_dict
 from safetensors.torch import save_file

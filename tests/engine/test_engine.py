@@ -34,7 +34,7 @@ def engine():
 
 @pytest.fixture
 def inputs(engine):
-    noise = np.random.default_rng(0).standard_normal((3, 16, 16, 4)).astype(np.float32)
+    noise = np.random.default_rng(0).standard_normal((3, 16, 16, 16)).astype(np.float32)
     return SimpleNamespace(
         noise=noise,
         context=engine.encode_text(PROMPTS),
@@ -210,7 +210,7 @@ def test_frames_that_are_not_numbers_are_found_one_by_one(engine, inputs):
     assert not pictures[1].any()
     (fault,) = find_faults(latents, pictures, "mixed_float16")
     assert fault.index == 1
-    assert "1 of 1024 latents" in fault.problem
+    assert "1 of 4096 latents" in fault.problem
     assert "float32" in fault.cure
 
 
@@ -236,11 +236,11 @@ def test_an_overflow_in_the_decoder_alone_is_found(engine, inputs):
 @pytest.mark.parametrize(
     ("shape", "context", "word"),
     [
-        ((1, 32, 32, 4), (1, 16, 192), "128 and 128 pixels"),
+        ((1, 32, 32, 16), (1, 16, 192), "256 and 256 pixels"),
         ((1, 16, 16, 3), (1, 16, 192), "frames, height"),
-        ((16, 16, 4), (1, 16, 192), "frames, height"),
-        ((2, 16, 16, 4), (1, 16, 192), "context has shape"),
-        ((1, 16, 16, 4), (1, 77, 768), "context has shape"),
+        ((16, 16, 16), (1, 16, 192), "frames, height"),
+        ((2, 16, 16, 16), (1, 16, 192), "context has shape"),
+        ((1, 16, 16, 16), (1, 77, 768), "context has shape"),
     ],
 )
 def test_wrong_shapes_are_refused_before_tensorflow_sees_them(engine, shape, context, word):

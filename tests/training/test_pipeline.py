@@ -43,7 +43,7 @@ def test_pipeline_from_drawings_to_a_model_that_loads(tmp_path):
 
     after = read_weights(model)
     assert after.keys() == before.keys()
-    kernel = "denoiser/down1.conv1/kernel"
+    kernel = "denoiser/down1_conv1/kernel"
     assert not np.array_equal(after[kernel], before[kernel])
     trained = json.loads((model / "model.json").read_text())["training"]
     assert trained["samples"] == {"autoencoder": 12, "denoiser": 6}

@@ -13,6 +13,7 @@ from latent_assets.diffusion.schedule import (
     alphas_cumprod,
     karras_timesteps,
     sampling_schedule,
+    trailing_timesteps,
     uniform_timesteps,
 )
 from latent_assets.errors import UsageError
@@ -144,3 +145,15 @@ def test_two_steps_of_the_multistep_sampler_are_ddim():
 def test_what_is_not_there_is_refused_by_name(arguments, word):
     with pytest.raises(UsageError, match=word):
         sampling_schedule(*arguments)
+
+
+def test_trailing_timesteps_end_where_there_still_is_noise():
+    assert trailing_timesteps(4).tolist() == [999, 749, 499, 249]
+
+
+@given(steps)
+def test_trailing_timesteps_fall_from_the_last_one(count):
+    found = trailing_timesteps(count)
+    assert (len(found), found[0]) == (count, 999)
+    assert np.all(np.diff(found) < 0)
+    assert found[-1] >= 0

@@ -141,7 +141,7 @@ def test_a_variable_sets_its_field(variable, value, field, meant):
 @pytest.mark.parametrize(
     ("variable", "value", "told"),
     [
-        ("MODEL", "dall-e", "embedded, stable-diffusion-1"),
+        ("MODEL", "dall-e", "embedded, embedded-fast, stable-diffusion-1"),
         ("PRECISION", "float16", "mixed_float16"),
         ("RANDOM_WEIGHTS", "-1", "whole number"),
         ("RANDOM_WEIGHTS", "many", "whole number"),

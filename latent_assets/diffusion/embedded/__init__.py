@@ -1,4 +1,4 @@
-"""The model that comes with the project: small, for a CPU, 128 by 128 pixels.
+"""The model that comes with the project: small, for a CPU, 256 by 256 pixels.
 
 `model_info()` and the vocabulary are cheap; `load_embedded_model()` imports Keras and loads the
 weights. The networks follow KerasCV's calling convention (see `nets`), so the common engine
@@ -27,7 +27,7 @@ from latent_assets.diffusion.embedded.weights import (
     read_model_card,
     read_weights,
 )
-from latent_assets.diffusion.protocol import ModelInfo
+from latent_assets.diffusion.protocol import ModelInfo, OwnSampling
 
 __all__ = [
     "EmbeddedModel",
@@ -44,8 +44,8 @@ class EmbeddedModel:
     """The loaded networks, and the function that turns prompts into their tokens.
 
     text_encoder(tokens (B, 16) int32) -> (B, 16, 192);
-    denoiser([latents (B, 16, 16, 4), time (B, 320), context (B, 16, 192)]) -> noise like latents;
-    decoder(latents) -> (B, 128, 128, 3) in [-1, 1].
+    denoiser([latents (B, 16, 16, 16), time (B, 320), context (B, 16, 192)]) -> noise like latents;
+    decoder(latents) -> (B, 256, 256, 3) in [-1, 1].
     """
 
     info: ModelInfo
@@ -57,29 +57,40 @@ class EmbeddedModel:
     """N prompts -> (N, 16) int32."""
 
 
-def model_info(directory: Path | None = None) -> ModelInfo:
-    """What `model.json` says of the model; loads nothing."""
+def model_info(directory: Path | None = None, fast: bool = False) -> ModelInfo:
+    """What `model.json` says of the model; loads nothing. fast: of its few-step mode."""
     card = read_model_card(directory or default_directory())
+    shapes = card["shapes"]
+    height, width, _ = shapes["picture"]
+    few = card["few_steps"]
+    own = OwnSampling("ddim", few["num_steps"], few["spacing"]) if fast else None
     return ModelInfo(
-        name=card["name"],
-        title=card["title"],
+        name=few["name"] if fast else card["name"],
+        title=few["title"] if fast else card["title"],
         weights_digest=card["weights_sha256"],
-        tokens=card["shapes"]["context"][0],
-        context_width=card["shapes"]["context"][1],
-        default_size=(128, 128),
+        tokens=shapes["context"][0],
+        context_width=shapes["context"][1],
+        latent_channels=shapes["latents"][2],
+        downscale=height // shapes["latents"][0],
+        size_multiple=height,
+        default_size=(height, width),
         fixed_size=True,
+        own_sampling=own,
         licence=card["licence"],
         licence_notice=card["licence_notice"],
     )
 
 
-def load_embedded_model(directory: Path | None = None) -> EmbeddedModel:
-    """Import Keras, build the networks and load their weights, whose digest is checked."""
+def load_embedded_model(directory: Path | None = None, fast: bool = False) -> EmbeddedModel:
+    """Import Keras, build the networks and load their weights, whose digest is checked.
+
+    fast: the denoiser's few-step mode.
+    """
     directory = directory or default_directory()
-    info = model_info(directory)
+    info = model_info(directory, fast)
     tensors = read_weights(directory)
     context_encoder = nets.build_context_encoder()
-    denoiser = nets.build_denoiser()
+    denoiser = nets.build_denoiser(few=fast)
     decoder = nets.build_decoder()
     for network in (context_encoder, denoiser, decoder):
         assign_weights(network, tensors)

@@ -3,9 +3,9 @@
 The calling convention is KerasCV's, so that one engine serves both (B pictures, 16 tokens):
 
     text_encoder(tokens int32 (B, 16))                            -> context (B, 16, 192)
-    denoiser([latents (B, 16, 16, 4), time (B, 320), context])    -> noise (B, 16, 16, 4)
-    decoder(latents (B, 16, 16, 4))                               -> pictures (B, 128, 128, 3)
-    encoder(pictures (B, 128, 128, 3) in [-1, 1])                 -> latents (B, 16, 16, 4)
+    denoiser([latents (B, 16, 16, 16), time (B, 320), context])   -> noise (B, 16, 16, 16)
+    decoder(latents (B, 16, 16, 16))                              -> pictures (B, 256, 256, 3)
+    encoder(pictures (B, 256, 256, 3) in [-1, 1])                 -> latents (B, 16, 16, 16)
 
 Token 0 is padding: its row of the context is zero, and an all-zero context is the unconditional
 one. Architecture after Rombach et al. 2022 (latent diffusion: U-Net with cross-attention), with
@@ -31,20 +31,22 @@ WORD_WIDTH = 128
 CONTEXT_WIDTH = 192
 TIME_WIDTH = 320
 LATENT_SIZE = 16
-LATENT_CHANNELS = 4
-IMAGE_SIZE = 128
+LATENT_CHANNELS = 16
+LATENT_SHAPE = (LATENT_SIZE, LATENT_SIZE, LATENT_CHANNELS)
+IMAGE_SIZE = 256
 
 HEADS = 4
 NORM_GROUPS = 16
 EPSILON = 1e-5
 MASKED = -1e9
 
-FINE_WIDTH = 96
+FINE_WIDTH = 192
 """Channels of the denoiser at 8x8 positions (the 16x16 latents, folded 2x2)."""
-COARSE_WIDTH = 192
+COARSE_WIDTH = 256
 """Channels of the denoiser at 4x4 positions."""
-ENCODER_WIDTH = 80
-DECODER_WIDTHS = (96, 64, 32)
+ENCODER_WIDTHS = (48, 96, 160)
+"""Channels of the encoder at 64x64, 32x32 and 16x16 positions."""
+DECODER_WIDTHS = (192, 128, 64)
 """Channels of the decoder at 16x16, 32x32 and 64x64 positions."""
 PATCH = 4
 """The encoder folds 4x4 pixels into one position."""
@@ -120,15 +122,21 @@ def _residual_block(x: Tensor, width: int, name: str, conditioning: Tensor = Non
     """
     from keras import layers
 
-    hidden = _conv(_silu(_group_norm(x, f"{name}.norm1")), width, 3, f"{name}.conv1")
-    hidden = _group_norm(hidden, f"{name}.norm2")
+    hidden = _conv(_silu(_group_norm(x, f"{name}_norm1")), width, 3, f"{name}_conv1")
+    hidden = _group_norm(hidden, f"{name}_norm2")
     if conditioning is not None:
-        film = _dense(conditioning, 2 * width, f"{name}.film", zero=True)
+        film = _dense(conditioning, 2 * width, f"{name}_film", zero=True)
         film = layers.Reshape((1, 1, 2 * width))(film)
         hidden = hidden * (1 + film[..., :width]) + film[..., width:]
-    hidden = _conv(_silu(hidden), width, 3, f"{name}.conv2", zero=True)
-    skip = x if x.shape[-1] == width else _conv(x, width, 1, f"{name}.skip")
+    hidden = _conv(_silu(hidden), width, 3, f"{name}_conv2", zero=True)
+    skip = x if x.shape[-1] == width else _conv(x, width, 1, f"{name}_skip")
     return hidden + skip
+
+
+def _plain_block(x: Tensor, width: int, name: str) -> Tensor:
+    """Two 3x3 convolutions around a skip, without normalisation: (B, H, W, width) -> the same."""
+    hidden = _conv(_silu(x), width, 3, f"{name}_conv1")
+    return x + _conv(_silu(hidden), width, 3, f"{name}_conv2", zero=True)
 
 
 def _split_heads(x: Tensor) -> Tensor:
@@ -157,12 +165,12 @@ def _image_attention(x: Tensor, name: str, context: Tensor = None) -> Tensor:
     from keras import ops
 
     _, height, width, channels = x.shape
-    positions = ops.reshape(_group_norm(x, f"{name}.norm"), (-1, height * width, channels))
-    query = _dense(positions, channels, f"{name}.query")
+    positions = ops.reshape(_group_norm(x, f"{name}_norm"), (-1, height * width, channels))
+    query = _dense(positions, channels, f"{name}_query")
     source = positions if context is None else context
-    key_value = _dense(source, 2 * channels, f"{name}.key_value")
+    key_value = _dense(source, 2 * channels, f"{name}_key_value")
     mixed = _attend(query, key_value[..., :channels], key_value[..., channels:])
-    out = _dense(mixed, channels, f"{name}.out", zero=True)
+    out = _dense(mixed, channels, f"{name}_out", zero=True)
     return x + ops.reshape(out, (-1, height, width, channels))
 
 
@@ -174,13 +182,13 @@ def _transformer_block(x: Tensor, mask: Tensor, name: str) -> Tensor:
     from keras import layers
 
     width = x.shape[-1]
-    normed = layers.LayerNormalization(epsilon=EPSILON, name=f"{name}.norm1")(x)
-    qkv = _dense(normed, 3 * width, f"{name}.qkv")
+    normed = layers.LayerNormalization(epsilon=EPSILON, name=f"{name}_norm1")(x)
+    qkv = _dense(normed, 3 * width, f"{name}_qkv")
     mixed = _attend(qkv[..., :width], qkv[..., width : 2 * width], qkv[..., 2 * width :], mask)
-    x = x + _dense(mixed, width, f"{name}.out", zero=True)
-    normed = layers.LayerNormalization(epsilon=EPSILON, name=f"{name}.norm2")(x)
-    hidden = _silu(_dense(normed, 3 * width, f"{name}.feed1"))
-    return x + _dense(hidden, width, f"{name}.feed2", zero=True)
+    x = x + _dense(mixed, width, f"{name}_out", zero=True)
+    normed = layers.LayerNormalization(epsilon=EPSILON, name=f"{name}_norm2")(x)
+    hidden = _silu(_dense(normed, 3 * width, f"{name}_feed1"))
+    return x + _dense(hidden, width, f"{name}_feed2", zero=True)
 
 
 def build_context_encoder() -> Any:
@@ -193,8 +201,9 @@ def build_context_encoder() -> Any:
 
     vectors = keras.Input((MAX_TOKENS, WORD_WIDTH), name="vectors")
     presence = keras.Input((MAX_TOKENS,), name="presence")
-    index = ops.cast(ops.cumsum(ops.ones_like(presence), axis=1) - 1, "int32")
-    position = layers.Embedding(MAX_TOKENS, CONTEXT_WIDTH, name="position")(index)
+    # Not an embedding layer: all positions are looked up, and a product is as good.
+    every = ops.zeros_like(presence)[..., None] + np.eye(MAX_TOKENS, dtype=np.float32)
+    position = layers.Dense(CONTEXT_WIDTH, use_bias=False, name="position")(every)
     x = _dense(vectors, CONTEXT_WIDTH, "project") + position
     # Attention over nothing is not a number: the first token always counts.
     visible = ops.concatenate([ops.ones_like(presence[:, :1]), presence[:, 1:]], axis=1)
@@ -230,44 +239,57 @@ def _summarise(context: Tensor) -> Tensor:
     return ops.reshape(ops.matmul(weights, context), (-1, HEADS * context.shape[-1]))
 
 
-def _condition(time: Tensor, context: Tensor) -> Tensor:
-    """What every residual block is told: (B, 320) of the time and the whole prompt."""
-    time = _dense(_silu(_dense(time, TIME_WIDTH, "time1")), TIME_WIDTH, "time2")
+def _time_of(time: Tensor, name: str) -> Tensor:
+    """(B, 320) of the embedded timestep, for the sampling with many steps or with few."""
+    return _dense(_silu(_dense(time, TIME_WIDTH, f"{name}1")), TIME_WIDTH, f"{name}2")
+
+
+def _condition(time: Tensor, context: Tensor, few: Tensor | bool) -> Tensor:
+    """What every residual block is told: (B, 320) of the time and the whole prompt.
+
+    few: whether this is a step of the sampling with few steps; in training (B, 1), 1 or 0.
+    """
+    if isinstance(few, bool):
+        time = _time_of(time, "few" if few else "time")
+    else:
+        many = _time_of(time, "time")
+        time = many + few * (_time_of(time, "few") - many)
     prompt = _dense(
         _silu(_dense(_summarise(context), TIME_WIDTH, "prompt1")), TIME_WIDTH, "prompt2"
     )
     return _silu(time + prompt)
 
 
-def _u_net(latents: Tensor, time: Tensor, context: Tensor) -> Tensor:
-    """The U-Net: 8x8 and 4x4 positions; (B, 16, 16, 4) -> velocity (B, 16, 16, 4)."""
+def _u_net(latents: Tensor, time: Tensor, context: Tensor, few: Tensor | bool) -> Tensor:
+    """The U-Net: 8x8 and 4x4 positions; (B, 16, 16, 16) -> velocity (B, 16, 16, 16)."""
     from keras import ops
 
-    told = _condition(time, context)
+    told = _condition(time, context, few)
     first = _conv(_fold(latents, 2), FINE_WIDTH, 3, "input")
     x = _residual_block(first, FINE_WIDTH, "down1", told)
-    x = _image_attention(x, "down1.cross", context)
+    x = _image_attention(x, "down1_cross", context)
     fine = _residual_block(x, FINE_WIDTH, "down2", told)
 
     x = _residual_block(_downsample(fine, COARSE_WIDTH, "shrink"), COARSE_WIDTH, "down3", told)
-    x = _image_attention(x, "down3.self")
-    coarse1 = _image_attention(x, "down3.cross", context)
+    x = _image_attention(x, "down3_self")
+    coarse1 = _image_attention(x, "down3_cross", context)
     coarse2 = _residual_block(coarse1, COARSE_WIDTH, "down4", told)
 
     x = _residual_block(coarse2, COARSE_WIDTH, "middle", told)
-    x = _image_attention(x, "middle.self")
-    x = _image_attention(x, "middle.cross", context)
+    x = _image_attention(x, "middle_self")
+    x = _image_attention(x, "middle_cross", context)
 
     x = _conv(ops.concatenate([x, coarse2], axis=-1), COARSE_WIDTH, 1, "join4")
     x = _residual_block(x, COARSE_WIDTH, "up4", told)
     x = _conv(ops.concatenate([x, coarse1], axis=-1), COARSE_WIDTH, 1, "join3")
-    x = _residual_block(_image_attention(x, "up3.cross", context), COARSE_WIDTH, "up3", told)
+    x = _residual_block(_image_attention(x, "up3_cross", context), COARSE_WIDTH, "up3", told)
 
     x = _unfold(_conv(x, 4 * FINE_WIDTH, 1, "grow"), 2)
     x = _conv(ops.concatenate([x, fine], axis=-1), FINE_WIDTH, 1, "join2")
-    x = _image_attention(_residual_block(x, FINE_WIDTH, "up2", told), "up2.cross", context)
+    x = _image_attention(_residual_block(x, FINE_WIDTH, "up2", told), "up2_cross", context)
     x = _conv(ops.concatenate([x, first], axis=-1), FINE_WIDTH, 1, "join1")
-    x = _silu(_group_norm(_residual_block(x, FINE_WIDTH, "up1", told), "output.norm"))
+    x = _residual_block(_residual_block(x, FINE_WIDTH, "up1", told), FINE_WIDTH, "up0", told)
+    x = _silu(_group_norm(x, "output_norm"))
     return _unfold(_conv(x, 4 * LATENT_CHANNELS, 3, "output", zero=True), 2)
 
 
@@ -288,20 +310,41 @@ def _noise_of_velocity(velocity: Tensor, latents: Tensor, time: Tensor) -> Tenso
     return ops.sqrt(alpha) * velocity + ops.sqrt(1 - alpha) * latents
 
 
-def build_denoiser(predict: str = "noise") -> Any:
-    """Model [latents (B, 16, 16, 4), time (B, 320), context (B, 16, 192)] -> (B, 16, 16, 4).
+def build_denoiser(few: bool = False) -> Any:
+    """Model [latents (B, 16, 16, 16), time (B, 320), context (B, 16, 192)] -> noise like latents.
 
-    predict: `noise` for sampling, `velocity` for training.
+    few: for the sampling with few steps, which needs no guidance. Both share all weights but
+    those of the time's embedding.
     """
     import keras
 
-    latents = keras.Input((LATENT_SIZE, LATENT_SIZE, LATENT_CHANNELS), name="latents")
-    time = keras.Input((TIME_WIDTH,), name="time")
-    context = keras.Input((MAX_TOKENS, CONTEXT_WIDTH), name="context")
-    out = _u_net(latents, time, context)
-    if predict == "noise":
-        out = _noise_of_velocity(out, latents, time)
-    return keras.Model([latents, time, context], out, name="denoiser")
+    inputs = _denoiser_inputs()
+    latents, time, context = inputs
+    velocity = _u_net(latents, time, context, few)
+    return keras.Model(inputs, _noise_of_velocity(velocity, latents, time), name="denoiser")
+
+
+def build_velocity_denoiser() -> Any:
+    """The denoiser for training: [latents, time, context, few (B, 1)] -> velocity like latents.
+
+    few: 1 where a row is a step of the sampling with few steps, 0 where it is not.
+    """
+    import keras
+
+    latents, time, context = _denoiser_inputs()
+    few = keras.Input((1,), name="few")
+    velocity = _u_net(latents, time, context, few)
+    return keras.Model([latents, time, context, few], velocity, name="denoiser")
+
+
+def _denoiser_inputs() -> tuple[Tensor, Tensor, Tensor]:
+    import keras
+
+    return (
+        keras.Input(LATENT_SHAPE, name="latents"),
+        keras.Input((TIME_WIDTH,), name="time"),
+        keras.Input((MAX_TOKENS, CONTEXT_WIDTH), name="context"),
+    )
 
 
 def time_embedding(timesteps: np.ndarray) -> np.ndarray:
@@ -316,34 +359,39 @@ def time_embedding(timesteps: np.ndarray) -> np.ndarray:
 
 
 def build_encoder() -> Any:
-    """Model pictures (B, H, W, 3) in [-1, 1] -> latents (B, H/8, W/8, 4), about unit variance."""
+    """Model pictures (B, 256, 256, 3) in [-1, 1] -> latents (B, 16, 16, 16), unit variance."""
     import keras
 
+    fine, middle, coarse = ENCODER_WIDTHS
     pictures = keras.Input((IMAGE_SIZE, IMAGE_SIZE, 3), name="pictures")
-    x = _downsample(_fold(pictures, PATCH), ENCODER_WIDTH, "input")
-    for block in ("block1", "block2"):
-        x = _residual_block(x, ENCODER_WIDTH, block)
-    x = _conv(_silu(_group_norm(x, "output.norm")), LATENT_CHANNELS, 3, "output")
-    return keras.Model(pictures, x, name="encoder")
+    x = _residual_block(_conv(_fold(pictures, PATCH), fine, 3, "input"), fine, "fine1")
+    x = _downsample(x, middle, "shrink1")
+    for block in ("middle1", "middle2"):
+        x = _residual_block(x, middle, block)
+    x = _downsample(x, coarse, "shrink2")
+    for block in ("coarse1", "coarse2"):
+        x = _residual_block(x, coarse, block)
+    return keras.Model(pictures, _conv(x, LATENT_CHANNELS, 3, "output"), name="encoder")
 
 
 def build_decoder() -> Any:
-    """Model latents (B, 16, 16, 4) -> pictures (B, 128, 128, 3), about [-1, 1].
+    """Model latents (B, 16, 16, 16) -> pictures (B, 256, 256, 3), about [-1, 1].
 
-    Wider than the encoder: what 4 numbers per 8x8 pixels cannot say, it has to know. The last
-    level has no normalisation: it would cost more than its convolutions.
+    Wider than the encoder: what 16 numbers per 16x16 pixels cannot say, it has to know. The last
+    level has no normalisation: it would cost as much as its convolutions.
     """
     import keras
 
-    coarse, fine, finest = DECODER_WIDTHS
-    latents = keras.Input((LATENT_SIZE, LATENT_SIZE, LATENT_CHANNELS), name="latents")
+    coarse, middle, fine = DECODER_WIDTHS
+    latents = keras.Input(LATENT_SHAPE, name="latents")
     x = _conv(latents, coarse, 3, "input")
     for block in ("coarse1", "coarse2", "coarse3"):
         x = _residual_block(x, coarse, block)
-    x = _unfold(_conv(x, 4 * fine, 1, "grow1"), 2)
-    for block in ("fine1", "fine2", "fine3"):
-        x = _residual_block(x, fine, block)
-    x = _conv(_silu(_group_norm(x, "output.norm")), 4 * finest, 1, "grow2")
-    x = _silu(_conv(_silu(_unfold(x, 2)), finest, 3, "finest1"))
-    x = _unfold(_conv(x, 3 * 2 * 2, 3, "output"), 2)
-    return keras.Model(latents, x, name="decoder")
+    x = _unfold(_conv(x, 4 * middle, 1, "grow1"), 2)
+    for block in ("middle1", "middle2"):
+        x = _residual_block(x, middle, block)
+    x = _unfold(_conv(x, 4 * fine, 1, "grow2"), 2)
+    for block in ("fine1", "fine2"):
+        x = _plain_block(x, fine, block)
+    x = _conv(_silu(x), 3 * PATCH * PATCH, 3, "output")
+    return keras.Model(latents, _unfold(x, PATCH), name="decoder")

@@ -34,8 +34,8 @@ NEAR = 0.52
 _SILENT_WORDS = """
 a an the of some my your his her its our their this that these those very is are be at to for and or
 in on by with from near next style picture pictures photo photograph image images photography
-photorealistic realistic beautiful lovely nice cute pretty little small big large tiny huge high
-quality detailed highly resolution hd 4k 8k dslr art artwork artistic artist famous great best one
+photorealistic realistic beautiful lovely nice cute pretty high quality detailed highly resolution
+hd 4k 8k dslr art artwork artistic artist famous great best one
 two like as it there front middle still life close up view shot under over through into above behind
 beside between standing sitting
 """

@@ -1,6 +1,6 @@
 """Reading and writing the embedded model's weights: one safetensors file, half precision.
 
-A tensor is called `model/layer/weight`, such as `denoiser/down1.conv1/kernel`; the word vectors
+A tensor is called `model/layer/weight`, such as `denoiser/down1_conv1/kernel`; the word vectors
 are `word_vectors`. `model.json` beside the file holds its sha256: a damaged or exchanged file is
 refused instead of rendering something else.
 """

@@ -1,0 +1,143 @@
+"""Where batches come from: pictures on disk, or pictures that lie on the device and grow in number.
+
+Both hand out rows drawn at random. The memory-mapped file is for a machine with few cores, which
+composes its pictures once; the pool is for a GPU, which is fed by other processes while it trains.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from latent_assets.diffusion.embedded.vocabulary import Vocabulary
+from latent_assets.training.captions import caption
+from latent_assets.training.dataset import Record
+from latent_assets.training.pools import DevicePool
+from latent_assets.training.stream import CHUNK, Chunk, PictureStream
+from latent_assets.training.torch_steps import place
+
+Tensor = Any
+
+
+class Examples(Protocol):
+    """Rows of arrays with a common first axis."""
+
+    def draw(self, size: int) -> tuple[Tensor, ...]:
+        """`size` rows, drawn with replacement."""
+        ...
+
+    def tend(self) -> None:
+        """Take in what has become ready; called between steps."""
+        ...
+
+
+class Pictures:
+    """uint8 pictures (N, 256, 256, 3) of a memory-mapped array."""
+
+    def __init__(self, pixels: np.ndarray, seed: int) -> None:
+        self._pixels = pixels
+        self._rng = np.random.default_rng(seed)
+
+    def draw(self, size: int) -> tuple[np.ndarray]:
+        """(pictures (B, 256, 256, 3) uint8,)."""
+        return (self._pixels[np.sort(self._rng.integers(0, len(self._pixels), size))],)
+
+    def tend(self) -> None:
+        """See `Examples`: all pictures are there."""
+
+
+@dataclass(frozen=True)
+class Captioner:
+    """Captions for records as tokens, drawn anew for every sample."""
+
+    vocabulary: Vocabulary
+    random: random.Random
+
+    def tokens(self, record: Record) -> np.ndarray:
+        """(2, 16): the tokens of the scene and of the one blended in (or the same again)."""
+        first = self.vocabulary.tokens(caption(record.scene, self.random))
+        if record.other is None:
+            return np.stack([first, first])
+        return np.stack([first, self.vocabulary.tokens(caption(record.other, self.random))])
+
+
+class Latents:
+    """Latents (N, 16, 16, 16) of the pictures on disk, with their records."""
+
+    def __init__(self, latents: np.ndarray, records: list[Record], captioner: Captioner) -> None:
+        self._latents, self._records, self._captioner = latents, records, captioner
+        self._rng = np.random.default_rng(captioner.random.randrange(2**32))
+
+    def draw(self, size: int) -> tuple[np.ndarray, ...]:
+        """(latents float32, tokens (B, 2, 16) int32, share of the second caption (B,))."""
+        rows = self._rng.integers(0, len(self._records), size)
+        records = [self._records[row] for row in rows]
+        tokens = np.stack([self._captioner.tokens(record) for record in records])
+        weights = np.array([record.weight for record in records], np.float32)
+        return self._latents[rows].astype(np.float32), tokens, weights
+
+    def tend(self) -> None:
+        """See `Examples`: all latents are there."""
+
+
+class ResidentPictures:
+    """The same pictures, all in the device's memory (torch)."""
+
+    def __init__(self, pixels: np.ndarray, seed: int) -> None:
+        self._pool = DevicePool(len(pixels), seed)
+        for start in range(0, len(pixels), CHUNK):
+            self._pool.add(np.ascontiguousarray(pixels[start : start + CHUNK]))
+
+    def draw(self, size: int) -> tuple[Tensor]:
+        """As `Pictures.draw`."""
+        (pixels,) = self._pool.draw(size)
+        return (pixels,)
+
+    def tend(self) -> None:
+        """See `Examples`: all pictures are there."""
+
+
+class LiveLatents:
+    """The latents of such pictures, with several captions each.
+
+    encode: pictures uint8 -> latents, on the device.
+    """
+
+    def __init__(
+        self, stream: PictureStream, encode: Callable[[Tensor], Tensor], room: int, seed: int
+    ) -> None:
+        self._stream, self._encode = stream, encode
+        self._pool = DevicePool(room, seed)
+
+    def draw(self, size: int) -> tuple[Tensor, ...]:
+        """As `Latents.draw`: one of each row's captions."""
+        import torch
+
+        latents, tokens, weights = self._pool.draw(size)
+        which = torch.randint(tokens.shape[1], (size,), device=place())
+        chosen = tokens[torch.arange(size, device=place()), which]
+        return latents.float(), chosen.int(), weights
+
+    def tend(self) -> None:
+        """Encode a chunk, if one is ready."""
+        for chunk in self._stream.ready():
+            self._take(chunk)
+
+    def wait_for(self, count: int) -> None:
+        """Until so many latents are there."""
+        while self._pool.added < count:
+            for chunk in self._stream.ready(wait_for_one=True):
+                self._take(chunk)
+
+    @property
+    def count(self) -> int:
+        """How many pictures have been composed so far."""
+        return self._pool.added
+
+    def _take(self, chunk: Chunk) -> None:
+        latents = self._encode(chunk.pixels)
+        self._pool.add(latents.half(), chunk.tokens, chunk.weights)

@@ -1,0 +1,44 @@
+"""All weights of a task in one vector, which is what the trainer steps: alike on every backend.
+
+A network is called with pieces of the vector in place of its variables (`keras.StatelessScope`),
+so the gradient, the optimizer's state and the moving average are vectors too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+Tensor = Any
+
+
+def flattened(variables: Sequence[Any]) -> np.ndarray:
+    """The values of Keras variables, one after the other, float32."""
+    from keras import ops
+
+    return np.concatenate([ops.convert_to_numpy(v.value).ravel() for v in variables])
+
+
+def assign_flat(variables: Sequence[Any], flat: Tensor) -> None:
+    """The inverse of `flattened`."""
+    start = 0
+    for variable in variables:
+        size = int(np.prod(variable.shape))
+        variable.assign(flat[start : start + size].reshape(variable.shape))
+        start += size
+
+
+def loss_of_flat(
+    loss: Callable[..., Tensor], variables: Sequence[Any], flat: Tensor, *batch: Tensor
+) -> Tensor:
+    """`loss(*batch)` with the variables' values taken from the vector `flat`."""
+    import keras
+    from keras import ops
+
+    ends = np.cumsum([int(np.prod(v.shape)) for v in variables])
+    parts = ops.split(flat, ends[:-1].tolist())
+    values = [ops.reshape(p, v.shape) for p, v in zip(parts, variables, strict=True)]
+    with keras.StatelessScope(state_mapping=list(zip(variables, values, strict=True))):
+        return loss(*batch)

@@ -3,10 +3,10 @@
     python benchmarks/motion.py --work build/motion [--steps 25 --sampler ddim] [--walks 0,10,12]
                                 [--write]
 
-Sixteen walks of 60 frames with the embedded model: ten from prompt to prompt (those of
-docs/embedded-model.md), two closed, two through noise, two grids of 8 x 8. Every walk is rendered
-at both paces in one run, through the project's own store in the work directory: a second call
-renders nothing. --write puts the table into docs/motion.md and draws docs/images/motion.svg.
+Sixteen walks of 60 frames with the embedded model: ten from prompt to prompt, two closed, two
+through noise, two grids of 8 x 8. Every walk is rendered at both paces in one run,
+through the project's own store in the work directory: a second call renders nothing. --write puts
+the table into docs/motion.md and draws docs/images/motion.svg.
 Strips for a blind look lie in the work directory, with the key to them.
 """
 
@@ -29,6 +29,19 @@ MEASURES = ("features", "rms", "ms_ssim")
 WORDS = {"features": "early features", "rms": "RMS", "ms_ssim": "1 - MS-SSIM"}
 STRIP = 12
 LABEL = 44
+WAYS = (
+    ("a cat", "a dog"),
+    ("an apple", "a strawberry"),
+    ("a castle at night", "a rocket at night"),
+    ("a car on a yellow background", "a bus on a yellow background"),
+    ("a sunflower in a meadow", "a tulip in a meadow"),
+    ("an apple on a blue background", "a pumpkin on a yellow background"),
+    ("a house in the snow", "a castle at sunset"),
+    ("a penguin in the snow", "an owl in a forest"),
+    ("a butterfly in a meadow", "a fish under water"),
+    ("a lion in the desert", "a lion at night"),
+)
+"""The same for every edition of the model, so that figures can be compared."""
 LOOPS = (
     ("a rocket at night", "a sunflower in a meadow", "a fish under water"),
     ("a cat", "an apple", "a castle at sunset", "a penguin in the snow"),
@@ -42,10 +55,8 @@ GRIDS = (
 
 def walks() -> dict[str, dict]:
     """The sixteen walk files, without their pace."""
-    from latent_assets.training.prompts import WALKS
-
     found: dict[str, dict] = {}
-    for a, b in WALKS:
+    for a, b in WAYS:
         found[f"{a} → {b}"] = {"kind": "interpolation", "prompts": [a, b], "frames": FRAMES}
     for prompts in LOOPS:
         found[f"loop: {', '.join(prompts)}"] = {

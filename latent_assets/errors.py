@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
+from latent_assets.foreign import harmless, printable
+
 
 class LatentAssetsError(Exception):
     """Base of the errors that are told to the user as they are.
@@ -19,9 +21,17 @@ class LatentAssetsError(Exception):
     exit_code = 1
 
     def __init__(self, problem: str, cure: str = "") -> None:
-        super().__init__(problem if not cure else f"{problem}\n  {cure}")
-        self.problem = problem
-        self.cure = cure
+        # Names and texts from outside stand in both: a line that they could end would be forged.
+        self.problem = printable(problem)
+        self.cure = printable(cure)
+        super().__init__(self.problem if not cure else f"{self.problem}\n  {self.cure}")
+
+    @classmethod
+    def retold(cls, text: str) -> LatentAssetsError:
+        """An error in words that were put together elsewhere, on several lines."""
+        error = cls(text)
+        error.args, error.problem = (harmless(text),), harmless(text)
+        return error
 
 
 @dataclass(frozen=True)
@@ -37,7 +47,7 @@ class WalkProblem:
     def __str__(self) -> str:
         place = self.file if self.line is None else f"{self.file}:{self.line}"
         value = "" if self.value is None else f" (it is {self.value})"
-        return f"{place}: {self.field}: {self.message}{value}"
+        return printable(f"{place}: {self.field}: {self.message}{value}")
 
     def as_dict(self) -> dict[str, object]:
         """The problem as plain JSON types."""
@@ -50,8 +60,11 @@ class InvalidFileError(LatentAssetsError):
     exit_code = 2
 
     def __init__(self, problems: list[WalkProblem]) -> None:
-        super().__init__("\n".join(str(problem) for problem in problems))
+        super().__init__("; ".join(str(problem) for problem in problems))
         self.problems = problems
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.problems))
 
 
 class InvalidWalkError(InvalidFileError):
@@ -92,3 +105,9 @@ class StoreError(LatentAssetsError):
 
 class MediaError(LatentAssetsError):
     """Frames that cannot be made into the file that was asked for."""
+
+
+class FinishedFileError(MediaError):
+    """A file that cannot be read as one of ours, or that is none."""
+
+    exit_code = 2

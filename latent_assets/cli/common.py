@@ -1,6 +1,5 @@
 """What the commands share: results on stdout, everything else on stderr."""
 
-import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,15 +10,23 @@ from rich.console import Console
 from rich.markup import escape
 
 from latent_assets.errors import UsageError
+from latent_assets.foreign import harmless, is_there, printable, to_json
 from latent_assets.settings import MODELS, Settings
 from latent_assets.shipped import SHIPPED_WALKS
 from latent_assets.studio import Studio, WalkSpec
 from latent_assets.walks.library import WalkLibrary
 from latent_assets.walks.loading import WALK_SUFFIXES, check_name
-from latent_assets.walks.problems import printable
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+class _Harmless(Console):
+    """Prints texts from anywhere: whatever would move the cursor of a terminal is shown instead."""
+
+    def print(self, *objects: Any, **how: Any) -> None:
+        super().print(*(harmless(o) if isinstance(o, str) else o for o in objects), **how)
+
+
+out = _Harmless(highlight=False, soft_wrap=True, emoji=False)
+err = _Harmless(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 WalkArgument = Annotated[str, typer.Argument(help="The name of a walk, or a walk file.")]
@@ -55,7 +62,7 @@ def emit(document: Mapping[str, Any]) -> None:
     """The result as one JSON object on stdout; in ASCII where that is no UTF-8."""
     _emitted.append(document)
     utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-    print(json.dumps(document, indent=2, ensure_ascii=not utf8))
+    print(to_json(document, indent=2, ascii_only=not utf8))
 
 
 def open_studio() -> Studio:
@@ -70,7 +77,7 @@ def find_walk(studio: Studio, walk: str) -> tuple[str, WalkLibrary]:
     if path.suffix in WALK_SUFFIXES or path.parent != Path():
         return _foreign(check_name(path.stem), WalkLibrary(folder, (path.absolute(),)))
     if path.suffix:
-        there = path.is_file()
+        there = is_there(walk)
         file = printable(walk)
         raise UsageError(
             f"{file} is no walk file" if there else f"there is no file {file}",
@@ -87,7 +94,7 @@ def _foreign(name: str, library: WalkLibrary) -> tuple[str, WalkLibrary]:
     """A file from elsewhere, or the project's own by its path. Raises UsageError."""
     own = WalkLibrary(library.folder).paths().get(name)
     (file,) = library.extra
-    if own is not None and file.exists() and not own.samefile(file):
+    if own is not None and is_there(file) and not own.samefile(file):
         raise UsageError(
             f"{printable(str(file))} has the name of another walk, {printable(str(own))}",
             "Give one of them another name: what they make would overwrite each other.",

@@ -1,7 +1,6 @@
 """Commands on what was rendered: verify, inspect."""
 
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -9,27 +8,19 @@ import typer
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from latent_assets.cli import films
 from latent_assets.cli.common import AsJson, emit, err, open_studio, out, specify
-from latent_assets.errors import MediaError, UsageError
-from latent_assets.media import ImageArray, Provenance, inspect_file, play_order
-from latent_assets.media.shown import COMPARED, altered_frames
+from latent_assets.errors import FinishedFileError, UsageError
+from latent_assets.foreign import is_there, printable
+from latent_assets.media import Provenance, inspect_file
 from latent_assets.rendering import engine_environment, render_again
 from latent_assets.store.atomic import write_bytes
 from latent_assets.store.failures import explaining
-from latent_assets.studio import Studio, captions_of, shown_size
-from latent_assets.upscaling import Enlarge, as_it_is
 from latent_assets.verification import Recipe, Verdict, VerificationReport, choose, verify
 from latent_assets.walks.loading import WALK_SUFFIXES
 from latent_assets.walks.recipes import FrameRecipe
-from latent_assets.walks.route import is_closed
-from latent_assets.walks.schema import WALK_ADAPTER, Walk
+from latent_assets.walks.schema import Walk
 from latent_assets.walks.yaml_text import dump
-
-Finish = Callable[[ImageArray, int], ImageArray]
-"""(frame, its place in the walk) -> the picture that the file shows."""
-_KEY = re.compile(r"[0-9a-f]{64}")
-_NAMED = 10
-"""So many frames are named; of more, their number is given."""
 
 
 def register(app: typer.Typer) -> None:
@@ -53,15 +44,13 @@ def verify_frames(
     studio = open_studio()
     path = Path(target)
     digests: dict[str, str] = {}
-    order: list[int] = []
-    finish: Finish = _as_it_is
-    if path.is_file() and path.suffix not in WALK_SUFFIXES:
+    film: tuple[Provenance, Walk, films.Finish] | None = None
+    if is_there(target) and path.suffix not in WALK_SUFFIXES:
         record = read_record(path)
         keys = list(record.frame_keys)
         digests = dict(zip(record.frame_keys, record.frame_digests, strict=True))
-        walk = _walk_of(record, path)
-        order = play_order(len(keys), ping_pong=walk.output.ping_pong, closed=is_closed(walk))
-        finish = _finishing(studio, walk, record)
+        walk = films.walk_of(record, path)
+        film = record, walk, films.finishing(studio, walk, record)
         model = studio.model_with(str(record.model["name"]), str(record.model["weights_digest"]))
         recipes: dict[str, Recipe] = {}
     else:
@@ -91,19 +80,15 @@ def verify_frames(
             alone=alone,
             on_frame=lambda _verdict: progress.advance(bar),
         )
-    altered = _altered(studio, path, order, keys, digests, report, finish) if digests else None
-    ok = report.ok and not altered
+    finding = films.compare_film(studio, path, *film, chosen) if film else None
+    ok = report.ok and (finding is None or finding.good)
     if as_json:
-        emit({"target": target, **report.as_dict(), "ok": ok, "altered": altered})
+        found = films.as_json(finding)
+        emit({"target": target, **report.as_dict(), "ok": ok, **found})
     else:
         _print(target, keys, report)
-        if digests and altered is None:
-            out.print("  the pictures in the file itself are not compared: a still or a page")
-        if altered:
-            out.print(f"  {_numbers(altered, len(order))}: the file shows something else")
-            out.print(
-                "    it was painted over, cut or encoded anew since it was made", markup=False
-            )
+        if film:
+            films.print_finding(finding, len(films.play_of(film[0], film[1])))
     raise typer.Exit(0 if ok else 1)
 
 
@@ -119,77 +104,10 @@ def _progress() -> Progress:
     )
 
 
-def _altered(
-    studio: Studio,
-    file: Path,
-    order: Sequence[int],
-    keys: Sequence[str],
-    digests: Mapping[str, str],
-    report: VerificationReport,
-    finish: Finish,
-) -> list[int] | None:
-    """Pictures, as played, that show something else than the frames; None if it cannot be told."""
-    if file.suffix not in COMPARED:
-        return None
-    good = {verdict.key for verdict in report.verdicts if verdict.good}
-    places = [
-        place
-        for place, key in enumerate(keys)
-        if key in good and studio.frames.read_receipt(key).pixel_digest == digests[key]
-    ]
-    return altered_frames(
-        file, order, places, lambda place: finish(studio.frames.read(keys[place]).pixels, place)
-    )
-
-
-def _as_it_is(picture: ImageArray, _place: int) -> ImageArray:
-    return picture
-
-
-def _finishing(studio: Studio, walk: Walk, record: Provenance) -> Finish:
-    """What made the file's pictures of the frames. Raises MediaError if it is not here."""
-    enlarge = _enlarging(studio, walk, record)
-    if not walk.output.captions:
-        return lambda picture, _place: enlarge(picture)
-    height_width = record.model.get("size")
-    if not isinstance(height_width, list) or len(height_width) != 2:  # noqa: PLR2004
-        raise MediaError("its record does not say how large the frames are, and it has captions")
-    captions = captions_of(walk, shown_size(walk, (height_width[0], height_width[1]))[1])
-    return lambda picture, place: captions.below(enlarge(picture), place)
-
-
-def _enlarging(studio: Studio, walk: Walk, record: Provenance) -> Enlarge:
-    upscale = walk.output.upscale
-    if upscale is None:
-        return as_it_is
-    upscaling = studio.open_upscaling(upscale.method, upscale.factor)
-    then = record.model.get("upscaler_weights", "")
-    if then != upscaling.weights:
-        raise MediaError(
-            f"its pictures were made larger with other weights ({str(then)[:16] or 'none'},"
-            f" here are {upscaling.weights[:16] or 'none'})",
-            "To compare them, put those back into models/upscaler/.",
-        )
-    return upscaling.enlarge
-
-
-def _walk_of(record: Provenance, file: Path) -> Walk:
-    """The walk that a record describes. Raises MediaError."""
-    try:
-        return WALK_ADAPTER.validate_python(
-            {key: value for key, value in record.walk.items() if key != "name"}
-        )
-    except ValueError:
-        raise MediaError(
-            f"the record in {file} describes no walk of this version",
-            "Another version or another program wrote it.",
-        ) from None
-
-
 def _print(target: str, keys: Sequence[str], report: VerificationReport) -> None:
     """The counts; unless all is well, the frames by what came out and why."""
     counts = ", ".join(f"{count} {outcome}" for outcome, count in report.counts().items())
-    out.print(f"[bold]{escape(target)}[/]: {counts}")
+    out.print(f"[bold]{escape(printable(target))}[/]: {counts}")
     groups: dict[tuple[str, tuple[str, ...]], list[Verdict]] = {}
     for verdict in report.verdicts:
         groups.setdefault((verdict.outcome, verdict.why), []).append(verdict)
@@ -197,20 +115,11 @@ def _print(target: str, keys: Sequence[str], report: VerificationReport) -> None
         return
     places = {key: place for place, key in reversed(list(enumerate(keys)))}
     for (outcome, why), verdicts in groups.items():
-        numbers = _numbers([places[verdict.key] for verdict in verdicts], len(report.verdicts))
+        numbers = films.numbers([places[verdict.key] for verdict in verdicts], len(report.verdicts))
         although = ", although" if outcome == "identical" and why else ""
         out.print(f"  {numbers}: {outcome}{_how_far(verdicts)}{although}", markup=False)
         for reason in why:
-            out.print(f"    {reason}", markup=False)
-
-
-def _numbers(places: Sequence[int], verified: int) -> str:
-    """Places in the walk, counted from 0 as everywhere; of many, the first ten."""
-    if len(places) == verified > 1:
-        return f"all {verified} frames"
-    more = f" and {len(places) - _NAMED} more" if len(places) > _NAMED else ""
-    word = "frame" if len(places) == 1 else "frames"
-    return f"{word} {', '.join(map(str, places[:_NAMED]))}{more}"
+            out.print(f"    {printable(reason)}", markup=False)
 
 
 def _how_far(verdicts: Sequence[Verdict]) -> str:
@@ -238,10 +147,10 @@ def inspect(
     if as_json:
         emit(record.as_dict())
         return
-    name = escape(str(record.walk.get("name")))
+    name = escape(printable(str(record.walk.get("name"))))
     out.print(f"[bold]{name}[/], {len(record.frame_keys)} frames")
-    out.print(f"  model    {_model(record)}", markup=False)
-    out.print(f"  project  latent-assets {record.project_version}")
+    out.print(f"  model    {printable(_model(record))}", markup=False)
+    out.print(f"  project  latent-assets {printable(record.project_version)}", markup=False)
     out.print(f"  root     {record.root}")
     out.print(walk_text(record), markup=False, end="")
 
@@ -268,20 +177,16 @@ def _write_new(file: Path, text: str) -> None:
 
 
 def read_record(file: Path) -> Provenance:
-    """The record in a finished file. Raises MediaError if it is none of ours.
+    """The record in a finished file. Raises FinishedFileError if it is none of ours.
 
     A file comes from anywhere: its digests may match their root and all else be missing.
     """
     record = inspect_file(file)
-    whole = (
-        isinstance(record.walk, dict)
-        and isinstance(record.model, dict)
-        and {"name", "weights_digest"} <= set(record.model)
-        and len(record.frame_keys) == len(record.frame_digests)
-        and all(map(_KEY.fullmatch, record.frame_keys))
-    )
+    whole = all(
+        isinstance(record.model.get(each), str) for each in ("name", "weights_digest")
+    ) and len(record.frame_keys) == len(record.frame_digests)
     if not whole:
-        raise MediaError(f"the record in {file} is not whole", "Another program wrote it.")
+        raise FinishedFileError(f"the record in {file} is not whole", "Another program wrote it.")
     return record
 
 

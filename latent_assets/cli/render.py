@@ -155,7 +155,9 @@ def _run(
         if not result.success:
             if interrupts.asked():
                 raise KeyboardInterrupt
-            raise LatentAssetsError(_why(result), "What was rendered so far is in the store.")
+            raise LatentAssetsError.retold(
+                f"{_why(result)}\n  What was rendered so far is in the store."
+            )
         made = [result.asset_value(name)["paths"] for name in OUTPUTS]
         rendered = result.asset_value("frames")["rendered"]
         pilots = result.asset_value("timeline").get("rendered", 0)

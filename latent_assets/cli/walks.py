@@ -24,6 +24,7 @@ from latent_assets.cli.common import (
 )
 from latent_assets.cli.templates import TEMPLATES, walk_template
 from latent_assets.errors import InvalidWalkError, UsageError, WalkProblem
+from latent_assets.foreign import printable
 from latent_assets.store import claims
 from latent_assets.store.atomic import write_bytes
 from latent_assets.store.failures import explaining
@@ -31,7 +32,6 @@ from latent_assets.studio import Studio
 from latent_assets.walks.advice import advice
 from latent_assets.walks.library import WalkLibrary
 from latent_assets.walks.loading import WALK_SUFFIXES, check_name, load_walk, walk_files
-from latent_assets.walks.problems import printable
 from latent_assets.walks.schema import json_schema
 
 _COLUMNS = ("walk", "kind", "model", "frames", "cached")

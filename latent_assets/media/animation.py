@@ -11,6 +11,7 @@ from typing import Any
 from latent_assets.errors import MediaError
 from latent_assets.media import apng, gif, player, video, webp
 from latent_assets.media import provenance as records
+from latent_assets.media.encoders import encoder_of
 from latent_assets.media.frames import Frames, exact_fps
 from latent_assets.media.output import written
 from latent_assets.media.signing import Seal
@@ -96,7 +97,8 @@ def write_animation(
     """
     chosen = animated_format(format)
     rate = checked_fps(chosen, fps)
-    text = None if provenance is None else records.to_text(provenance)
+    record = provenance and {**provenance, "encoder": encoder_of(format)}
+    text = None if record is None else records.to_text(record)
     assert chosen.writer is not None
     with written(path) as temporary:
         count = chosen.writer(frames, temporary, fps=rate, loop=loop, text=text)

@@ -8,26 +8,24 @@ element in HTML, the description in the metadata of an SVG.
 from __future__ import annotations
 
 import hashlib
-import html
 import json
-import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, PngImagePlugin
+from PIL import PngImagePlugin
 
 from latent_assets import __version__
-from latent_assets.errors import MediaError
-from latent_assets.media import xmp
+from latent_assets.errors import FinishedFileError
+from latent_assets.foreign import read_json
+from latent_assets.media import reading, xmp
+from latent_assets.media.reading import PNG_KEYWORD
 
-_JPEG_COMMENT, _JPEG_SCAN = 0xFE, 0xDA
 SCHEMA = "latent-assets.provenance/1"
-PNG_KEYWORD = "latent-assets:provenance"
-_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _DIGEST = re.compile("[0-9a-f]{64}")
+_ANOTHER = "It was damaged, or another program wrote it."
 
 
 @dataclass(frozen=True)
@@ -46,6 +44,8 @@ class Provenance:
     """`root_digest(frame_digests)`: one value that stands for all frames."""
     project_version: str = __version__
     schema: str = SCHEMA
+    encoder: str = ""
+    """By what an animation was encoded (`media.encoders`): the same gives the same again."""
     extra: dict[str, Any] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
@@ -57,18 +57,22 @@ class Provenance:
         return data
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Provenance:
+    def from_dict(cls, data: object) -> Provenance:
         """Raises ValueError for another schema, or a list of digests that was altered."""
+        if not isinstance(data, dict):
+            raise ValueError("it is no object")  # noqa: TRY004 - what a reader of files expects
         if data.get("schema") != SCHEMA:
-            raise ValueError(f"its schema is {data.get('schema')!r}, not {SCHEMA!r}")
+            raise ValueError(f"its schema is {str(data.get('schema'))[:80]!r}, not {SCHEMA!r}")
         names = {each.name for each in fields(cls)}
         known = {name: value for name, value in data.items() if name in names}
-        try:
-            for name in ("frame_keys", "frame_digests"):
-                known[name] = tuple(map(str, known.get(name, ())))
-            found = cls(**known)
-        except TypeError as error:
-            raise ValueError(str(error)) from error
+        if absent := {"walk", "model"} - known.keys():
+            raise ValueError(f"it has no {min(absent)}")
+        for name in ("frame_keys", "frame_digests"):
+            digests = known.get(name, [])
+            if not isinstance(digests, list) or not all(map(_is_digest, digests)):
+                raise ValueError(f"its {name} are not 64 hex digits each")
+            known[name] = tuple(digests)
+        found = cls(**known)
         found._check()
         return found
 
@@ -76,12 +80,17 @@ class Provenance:
         """Raises ValueError for what this project does not write: the record may be anybody's."""
         if not all(isinstance(each, dict) for each in (self.walk, self.model, self.extra)):
             raise ValueError("its walk or model is no object")
-        if not all(map(_DIGEST.fullmatch, (*self.frame_keys, *self.frame_digests))):
-            raise ValueError("its frame keys or digests are not 64 hex digits each")
+        for name in ("project_version", "encoder"):
+            if not isinstance(getattr(self, name), str):
+                raise ValueError(f"its {name} is no text")  # noqa: TRY004
         if self.frame_keys and len(self.frame_keys) != len(self.frame_digests):
             raise ValueError("it has not as many frame keys as digests")
         if self.root != root_digest(self.frame_digests):
             raise ValueError("its frame digests do not match their root: it was altered")
+
+
+def _is_digest(value: object) -> bool:
+    return isinstance(value, str) and _DIGEST.fullmatch(value) is not None
 
 
 def root_digest(digests: Iterable[str]) -> str:
@@ -108,103 +117,23 @@ def png_info(text: str | None) -> PngImagePlugin.PngInfo | None:
 def inspect_file(path: Path) -> Provenance:
     """Reads the record of any file that this project writes.
 
-    Raises MediaError if there is none, or if it was damaged or altered.
+    Raises FinishedFileError if there is none, or if it was damaged or altered.
     """
     try:
-        text = _reader(path)(path)
-    except FileNotFoundError as error:
-        raise MediaError(f"{path} does not exist") from error
-    except Exception as error:  # decoders meet foreign bytes with any kind of exception
-        raise MediaError(f"cannot read {path}: {error}") from error
+        text = reading.record_text(path)
+    except FileNotFoundError:
+        raise FinishedFileError(f"{path} does not exist", "Give the path of a file.") from None
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise FinishedFileError(f"cannot read {path}: {why}", "Give a file.") from None
+    except ValueError as error:
+        raise FinishedFileError(f"cannot read {path}: {error}", _ANOTHER) from None
     if text is None:
-        raise MediaError(
+        raise FinishedFileError(
             f"{path} carries no record of its origin",
             "It was written with --no-metadata, by another program, or was re-encoded on its way.",
         )
     try:
-        return Provenance.from_dict(json.loads(text))
-    except (ValueError, AttributeError, RecursionError) as error:
-        raise MediaError(f"the record in {path} cannot be used: {error}") from error
-
-
-def _reader(path: Path) -> Callable[[Path], str | None]:
-    with path.open("rb") as file:
-        head = file.read(64)
-    if head[4:8] == b"ftyp" and b"avi" not in head[8:32]:
-        return _from_video
-    if head.lstrip().lower().startswith(b"<!doctype html"):
-        return _from_html
-    if head.startswith(b"<?xml"):
-        return _from_svg
-    if head.startswith(b"\xff\xd8"):
-        return _from_jpeg
-    return _from_png if head.startswith(_PNG_SIGNATURE) else _from_image
-
-
-def _from_png(path: Path) -> str | None:
-    """By the chunks alone: Pillow refuses pictures as large as a big grid."""
-    with path.open("rb") as file:
-        file.seek(len(_PNG_SIGNATURE))
-        while len(head := file.read(8)) == 8:  # noqa: PLR2004 - length and name
-            length, name = int.from_bytes(head[:4], "big"), head[4:]
-            if name == b"tEXt":
-                keyword, _, text = file.read(length).partition(b"\0")
-                if keyword == PNG_KEYWORD.encode():
-                    return text.decode("ascii", errors="replace")
-                file.seek(4, os.SEEK_CUR)
-            else:
-                file.seek(length + 4, os.SEEK_CUR)
-    return None
-
-
-def _from_jpeg(path: Path) -> str | None:
-    """The comments in front of the picture, joined."""
-    parts = []
-    with path.open("rb") as file:
-        file.seek(2)
-        while len(head := file.read(4)) == 4 and head[0] == 0xFF and head[1] != _JPEG_SCAN:  # noqa: PLR2004
-            content = file.read(max(0, int.from_bytes(head[2:], "big") - 2))
-            if head[1] == _JPEG_COMMENT:
-                parts.append(content)
-    return b"".join(parts).decode("ascii", errors="replace") if parts else None
-
-
-def _from_image(path: Path) -> str | None:
-    with Image.open(path, formats=["GIF", "WEBP", "AVIF"]) as image:
-        comment = image.info.get("comment")
-        if isinstance(comment, bytes) and comment.startswith(b'{"schema":"latent-assets'):
-            return comment.decode("ascii", errors="replace")
-        packet = image.info.get("xmp")
-    # Signing moves the packet in an AVIF, and the film's own pointer to it then points elsewhere.
-    found = _from_xmp(packet)
-    return found if found is not None else _from_xmp(xmp.scanned(path))
-
-
-def _from_xmp(packet: object) -> str | None:
-    if not isinstance(packet, bytes):
-        return None
-    found = re.search(f"<{xmp.RECORD_TAG}>(.*?)</{xmp.RECORD_TAG}>".encode(), packet, re.DOTALL)
-    return html.unescape(found[1].decode("utf-8", errors="replace")) if found else None
-
-
-def _from_video(path: Path) -> str | None:
-    # 0.2 s and 100 MB of libraries that only videos need
-    import av  # noqa: PLC0415
-
-    with av.open(str(path)) as container:
-        return container.metadata.get("comment")
-
-
-def _from_html(path: Path) -> str | None:
-    found = re.search(
-        r'<script type="application/json" id="provenance">(.*?)</script>',
-        path.read_text(encoding="utf-8", errors="replace"),
-        re.DOTALL,
-    )
-    return found[1] if found else None
-
-
-def _from_svg(path: Path) -> str | None:
-    text = path.read_text(encoding="utf-8", errors="replace")
-    found = re.search(r"<dc:description>(.*?)</dc:description>", text, re.DOTALL)
-    return html.unescape(found[1]) if found else None
+        return Provenance.from_dict(read_json(text))
+    except ValueError as error:
+        raise FinishedFileError(f"the record in {path} cannot be used: {error}", _ANOTHER) from None

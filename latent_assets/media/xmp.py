@@ -58,14 +58,6 @@ def png_chunk_content() -> bytes:
     return PNG_KEYWORD.encode() + b"\0\0\0\0\0" + packet()
 
 
-def scanned(path: Path) -> bytes | None:
-    """The first packet in a file of any kind, found by its marks (ISO 16684-1, packet scanning)."""
-    data = path.read_bytes()
-    start = data.find(b"<?xpacket begin=")
-    end = data.find(b"<?xpacket end=", start) if start >= 0 else -1
-    return data[start:end] if end >= 0 else None
-
-
 def append_to_mp4(path: Path) -> None:
     """A box of its own at the end of the file, where no offset into the film is moved by it."""
     content = _MP4_BOX + packet()

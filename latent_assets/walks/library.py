@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from latent_assets.errors import InvalidWalkError, UsageError, WalkProblem
+from latent_assets.foreign import printable
 from latent_assets.walks.loading import check_name, load_walk, walk_files
-from latent_assets.walks.problems import printable
 from latent_assets.walks.schema import Walk
 
 

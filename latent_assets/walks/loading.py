@@ -10,12 +10,12 @@ import yaml
 from pydantic import ValidationError
 
 from latent_assets.errors import InvalidWalkError, UsageError, WalkProblem
+from latent_assets.foreign import open_regular, printable
 from latent_assets.walks.problems import (
     MAX_PROBLEMS,
     FieldPath,
     Lines,
     dotted,
-    printable,
     problems_of,
     shown,
 )
@@ -92,9 +92,11 @@ def read_text(path: Path, kind: str) -> str:
     """The text of a walk file, or of another kind of small YAML file, e.g. `model`."""
     file = printable(str(path))
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
+        with open_regular(path) as opened:
+            content = opened.read(MAX_FILE_BYTES + 1)
+        if len(content) > MAX_FILE_BYTES:
             raise InvalidWalkError([WalkProblem(file, "file", "is larger than 256 KiB")])
-        return path.read_bytes().decode("utf-8-sig")
+        return content.decode("utf-8-sig")
     except FileNotFoundError:
         raise UsageError(f"there is no {kind} file {file}") from None
     except UnicodeDecodeError:

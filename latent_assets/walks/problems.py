@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from latent_assets.errors import WalkProblem
+from latent_assets.foreign import printable
 from latent_assets.walks.schema import KINDS, FieldError
 from latent_assets.walks.written import as_written
 
@@ -173,11 +174,6 @@ def dotted(path: FieldPath) -> str:
 def shown(value: object) -> str:
     """A value as it may be printed: short, quoted, and without control characters."""
     return _short(repr(value))
-
-
-def printable(text: str) -> str:
-    """The text without what would move the cursor, change its direction or be no character."""
-    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 def _short(text: str) -> str:

@@ -67,11 +67,12 @@ def cut_text(node: yaml.ScalarNode, path: Sequence[str | int], lines: Sequence[s
 
 def explain(error: yaml.YAMLError, lines: Sequence[str]) -> tuple[str, int | None]:
     """What is no YAML, in words, and its line from 1; lines: of the file."""
-    marks: list[int] = [
-        min(mark.line, len(lines) - 1)  # the end of a file is behind its last line
+    told: list[int] = [
+        mark.line
         for name in ("context_mark", "problem_mark")
         if (mark := getattr(error, name, None)) is not None
     ]
+    marks = [line for line in told if line < len(lines)]  # the end may be one line further
     for line in sorted({*marks, *(line - 1 for line in marks if line)}):
         if _hidden_end(lines[line][:_LONGEST]):
             return "put the prompt in quotes: ` #` begins a comment, and hides the rest", line + 1
@@ -81,7 +82,7 @@ def explain(error: yaml.YAMLError, lines: Sequence[str]) -> tuple[str, int | Non
         if (slip := _slip(lines[line][:_LONGEST])) is not None:
             return slip, line + 1
     what = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
-    return f"is not YAML: {what}", marks[-1] + 1 if marks else None
+    return f"is not YAML: {what}", told[-1] + 1 if told else None
 
 
 def _hidden_end(line: str) -> bool:
@@ -106,4 +107,6 @@ def _slip(line: str) -> str | None:
     if found is None or not found["value"] or found["value"][0] not in _BEGINS:
         return None
     prompt = bool(found["dashes"]) or found["field"] in _PROMPTS
+    if found["value"][0] in "[{" and (not prompt or found["field"] == "prompts"):
+        return None  # a list is meant there, or a group
     return f"put the {'prompt' if prompt else 'text'} in quotes: {_BEGINS[found['value'][0]]}"

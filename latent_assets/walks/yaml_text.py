@@ -13,6 +13,8 @@ from typing import Any
 
 import yaml
 
+from latent_assets.foreign import harmless
+
 _BASE = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's, if PyYAML was built with it
 _INT = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,39})\Z")
 _FLOAT = re.compile(
@@ -44,5 +46,12 @@ for _resolver in (WalkLoader, WalkDumper):
 
 
 def dump(document: Mapping[str, Any]) -> str:
-    """The text of a walk file with these fields."""
-    return yaml.dump(document, Dumper=WalkDumper, sort_keys=False, allow_unicode=True)
+    """The text of a walk file with these fields; what cannot be seen in it is escaped."""
+    text = _dumped(document, allow_unicode=True)
+    if harmless(text) == text:
+        return text
+    return _dumped(document, allow_unicode=False)
+
+
+def _dumped(document: Mapping[str, Any], *, allow_unicode: bool) -> str:
+    return yaml.dump(document, Dumper=WalkDumper, sort_keys=False, allow_unicode=allow_unicode)

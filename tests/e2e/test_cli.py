@@ -633,18 +633,18 @@ FORGED = (
         ("forged.html", RECORD % FORGED),
     ],
 )  # fmt: skip
-def test_inspect_of_a_file_without_a_record_ends_with_1_and_words(cli, tmp_path, name, content):
+def test_inspect_of_a_file_without_a_record_ends_with_2_and_words(cli, tmp_path, name, content):
     path = tmp_path / name
     if content is not None:
         path.write_bytes(content)
     answer = cli("inspect", path, "--json")
-    assert answer.code == 1
+    assert answer.code == 2
     assert name in answer.err
     assert name in answer.json["error"]
 
 
 def test_inspect_of_a_folder_is_told(cli, tmp_path):
-    assert cli("inspect", tmp_path).code == 1
+    assert cli("inspect", tmp_path).code == 2
 
 
 # --- render, the graph run in this process on a numpy model -------------------------------------
@@ -710,7 +710,7 @@ def test_render_to_files_and_back_to_a_walk_file(cli, fake, data, tmp_path):
     elsewhere = tmp_path / "[old] pictures"
     more = cli("render", "bird", "--frames", 5, "--output", elsewhere, "--no-metadata", "--json")
     assert (more.json["rendered"], more.json["reused"]) == (2, 3)
-    assert cli("inspect", elsewhere / "bird" / "bird.gif").code == 1
+    assert cli("inspect", elsewhere / "bird" / "bird.gif").code == 2
     assert cli("verify", gif, "--json").json["counts"] == {"identical": 3}
 
 
@@ -808,7 +808,7 @@ def test_more_frames_render_only_those_between(real, tmp_path):
     options = ("--frames", 5, "--no-metadata", "--output", tmp_path, "--json")
     answer = run("render", "bird", *options)
     assert (answer.json["rendered"], answer.json["reused"]) == (2, 3), answer.err
-    assert run("inspect", tmp_path / "bird" / "bird.gif").code == 1
+    assert run("inspect", tmp_path / "bird" / "bird.gif").code == 2
     again = tmp_path / "again.yaml"
     assert run("inspect", folder / "outputs" / "bird" / "bird.gif", "--walk-file", again).code == 0
     assert run("plan", again, "--json").json["cached"] == 3

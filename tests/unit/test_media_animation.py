@@ -23,6 +23,7 @@ from latent_assets.media import (
     play_order,
     write_animation,
 )
+from latent_assets.media.encoders import encoder_of
 from latent_assets.media.frames import delays
 from latent_assets.media.quantize import quantize
 
@@ -160,7 +161,7 @@ def test_two_equal_frames_are_two_in_a_video(tmp_path):
 def test_the_record_comes_back(tmp_path, name):
     path = tmp_path / f"walk{FORMATS[name].suffix}"
     write_animation(walk(3), path, format=name, fps=10, provenance=RECORD)
-    assert inspect_file(path).as_dict() == RECORD
+    assert inspect_file(path).as_dict() == {**RECORD, "encoder": encoder_of(name)}
 
 
 @pytest.mark.parametrize("name", ANIMATED)

@@ -170,7 +170,8 @@ def test_records_of_other_schemas_are_refused():
         ({"frame_digests": [3]}, "64 hex digits"),
         ({"frame_keys": ["a" * 64]}, "as many"),
         ({"frame_digests": ["a" * 64]}, "altered"),
-        ({"frame_keys": 7}, "iterable"),
+        ({"frame_keys": 7}, "64 hex digits"),
+        ({"project_version": 1}, "no text"),
     ]:
         with pytest.raises(ValueError, match=words):
             Provenance.from_dict({**data, **change})

@@ -82,7 +82,7 @@ def explain(error: yaml.YAMLError, lines: Sequence[str]) -> tuple[str, int | Non
         if (slip := _slip(lines[line][:_LONGEST])) is not None:
             return slip, line + 1
     what = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
-    return f"is not YAML: {what}", told[-1] + 1 if told else None
+    return f"is not YAML: {what}", min(told[-1] + 1, len(lines) or 1) if told else None
 
 
 def _hidden_end(line: str) -> bool:

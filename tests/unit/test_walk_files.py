@@ -398,7 +398,7 @@ def test_a_prompt_that_yaml_reads_otherwise_is_told_with_its_line_and_the_quotes
         ("prompts: [a cat, @dog]\n", 3, "YAML keeps @ for itself"),
         ("prompts:\n\t- a cat\n\t- a dog\n", 4, "indent with spaces"),
         ("prompts:\n", 3, "is empty; write a list"),
-        ("prompts: [a", 4, "is not YAML"),
+        ("prompts: [a", 3, "is not YAML"),
         ("prompts: [a, b]\n---\nkind: grid\n", 4, "a file of its own"),
         ("prompts: [a, b]\nnegative_prompt: @x\n", 4, "put the prompt in quotes: YAML keeps @"),
         ("prompts: [a, b]\nnegative_prompt: ugly #2\n", 4, "is cut off"),

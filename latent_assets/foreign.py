@@ -6,6 +6,7 @@ move the cursor of a terminal, a pipe must not stop a command, a number must not
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
@@ -50,7 +51,12 @@ def is_there(path: Path | str) -> bool:
 def open_regular(path: Path) -> BinaryIO:
     """The file, open for reading. Raises OSError; NotRegularError for what is no file, at once."""
     # Without O_NONBLOCK, opening a pipe that nobody writes to would wait for ever.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO):
+            raise NotRegularError("it is a link to itself, or a socket") from error
+        raise
     if stat.S_ISREG(os.fstat(descriptor).st_mode):
         return os.fdopen(descriptor, "rb")
     os.close(descriptor)

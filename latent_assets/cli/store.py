@@ -10,7 +10,8 @@ from latent_assets.cli.common import AsJson, emit, open_studio, out, size
 from latent_assets.enlarging import larger_keys
 from latent_assets.errors import LatentAssetsError, UsageError
 from latent_assets.rendering import encoding_key
-from latent_assets.store.retention import KINDS, Policy, plan_removal, remove
+from latent_assets.store.objects import LocalObjects, Objects
+from latent_assets.store.retention import KINDS, Policy, left_behind, plan_removal, remove
 from latent_assets.store.retention import stats as store_stats
 from latent_assets.studio import Studio, key_of_timeline
 from latent_assets.walks.library import WalkLibrary
@@ -28,7 +29,7 @@ def register(app: typer.Typer) -> None:
 def stats(as_json: AsJson = False) -> None:
     """What the store holds."""
     studio = open_studio()
-    found = store_stats(studio.frames.objects).as_dict()
+    found = store_stats(studio.frames.objects, _outputs(studio)).as_dict()
     if as_json:
         emit({"store": studio.settings.store_url, **found})
         return
@@ -61,16 +62,19 @@ def gc(
     What the project's walk files name is always kept, and what was stored in the last hour.
     """
     studio = open_studio()
+    outputs = _outputs(studio)
     policy = Policy(
         older_than_s=None if older_than is None else _seconds("--older-than", older_than),
         max_bytes=None if max_size is None else _bytes(max_size),
         unreferenced=unreferenced,
         referenced=referenced_keys(studio),
     )
-    plan = plan_removal(studio.frames.objects, policy)
+    of_store, of_outputs = plan_removal(studio.frames.objects, policy), left_behind(outputs)
+    plan = of_store.plus(of_outputs)
     old = None if runs is None else _old_runs(studio, _seconds("--runs", runs), delete)
     if delete:
-        remove(studio.frames.objects, plan)
+        remove(studio.frames.objects, of_store)
+        remove(outputs, of_outputs)
     if as_json:
         emit({"deleted": delete, **plan.as_dict(), **({} if old is None else {"runs": old})})
         return
@@ -86,6 +90,11 @@ def gc(
         out.print("Frames go by --unreferenced, --older-than or --max-size only.")
     if not delete and (plan.removals or (old and old["bytes"])):
         out.print("Nothing was removed. Add --delete to do it.")
+
+
+def _outputs(studio: Studio) -> Objects:
+    """The folder of finished files: what is half written there, a killed render left."""
+    return LocalObjects(studio.settings.outputs_dir)
 
 
 def _old_runs(studio: Studio, older_than_s: float, delete: bool) -> dict[str, int]:

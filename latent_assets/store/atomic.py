@@ -8,6 +8,7 @@ is missing is made again.
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import time
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _MARK = ".tmp-"
+_TEMPORARY = re.compile(r"\.tmp-[0-9]+-[0-9a-f]+-")
 
 
 def temporary_name(path: Path) -> Path:
@@ -24,7 +26,7 @@ def temporary_name(path: Path) -> Path:
 
 def is_temporary(name: str) -> bool:
     """Whether a file of this name was left behind by a writer that was killed."""
-    return name.startswith(_MARK)
+    return _TEMPORARY.match(name) is not None
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from safetensors import SafetensorError
 from safetensors import numpy as safetensors_numpy
 
+from latent_assets.foreign import NotRegularError
 from latent_assets.store.failures import EncodingDamagedError, EncodingMissingError
 from latent_assets.store.objects import open_objects
 
@@ -75,16 +76,21 @@ class EncodingStore:
                 f"no {key} among the {self.folder} of {self.objects.root}",
                 "It is computed when it is needed.",
             ) from error
+        except NotRegularError as error:
+            raise self._quarantine(name, key, error) from error
         try:
             return _decode(data, key)
         except ValueError as error:
-            aside = f"{QUARANTINE}/{key}.{time.time_ns()}.safetensors"
-            self.objects.move(name, aside)
-            raise EncodingDamagedError(
-                f"{key} among the {self.folder} of {self.objects.root} is damaged ({error});"
-                f" moved to {aside}",
-                "It is computed again when it is needed.",
-            ) from error
+            raise self._quarantine(name, key, error) from error
+
+    def _quarantine(self, name: str, key: str, why: Exception) -> EncodingDamagedError:
+        aside = f"{QUARANTINE}/{key}.{time.time_ns()}.safetensors"
+        self.objects.move(name, aside)
+        return EncodingDamagedError(
+            f"{key} among the {self.folder} of {self.objects.root} is damaged ({why});"
+            f" moved to {aside}",
+            "It is computed again when it is needed.",
+        )
 
 
 def _decode(data: bytes, key: str) -> FloatArray:

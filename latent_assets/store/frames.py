@@ -6,6 +6,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from latent_assets.errors import StoreError
+from latent_assets.foreign import NotRegularError
 from latent_assets.store import png
 from latent_assets.store.failures import FrameDamagedError, FrameMissingError
 from latent_assets.store.objects import open_objects
@@ -24,6 +26,8 @@ UPSCALED = "upscaled"
 QUARANTINE = "quarantine"
 _HEAD_BYTES = 16 * 1024  # holds the receipt of nearly every frame; else the whole file is read
 _KEY_LENGTH = 64
+_TRIES = 8
+"""So often a place that is taken and free at once is looked at again."""
 
 
 @dataclass(frozen=True)
@@ -97,19 +101,28 @@ class FrameStore:
     def write(self, key: str, pixels: ImageArray, receipt: Receipt) -> str:
         """Stores a frame, if there is none with this key. Returns the stored pixels' digest.
 
-        pixels: (H, W, 3) uint8. Raises StoreError (disk full, no permission), and ValueError if
-        the receipt is another frame's.
+        pixels: (H, W, 3) uint8. What stands in its place and is no frame is set aside. Raises
+        StoreError (disk full, no permission), and ValueError if the receipt is another frame's.
         """
         name = self.name(key)
         if receipt.key != key or receipt.pixel_digest != png.pixel_digest(pixels):
             raise ValueError(f"the receipt does not belong to this frame ({key})")
         data = png.encode(pixels, {png.RECEIPT_KEYWORD: receipt.to_json()})
-        while not self.objects.write(name, data, replace=False):
+        for attempt in range(_TRIES):
+            if self.objects.write(name, data, replace=False):
+                return receipt.pixel_digest
             try:
                 return self.read(key).receipt.pixel_digest
-            except (FrameDamagedError, FrameMissingError):
-                continue  # it was set aside or collected: the place is free
-        return receipt.pixel_digest
+            except FrameDamagedError:
+                continue  # it was set aside: the place is free
+            except FrameMissingError:
+                if attempt:  # not collected just now, but a link that leads nowhere
+                    self.objects.move(name, _aside(key))
+        raise StoreError(
+            f"frame {key} cannot be stored: what stands at {self.objects.root}/{name} can neither"
+            " be read nor set aside",
+            "Move it away, and render again.",
+        )
 
     def read_many(self, keys: Iterable[str]) -> Iterator[StoredFrame]:
         """The frames in the order of the keys, read ahead in threads; few are in memory at once.
@@ -153,14 +166,20 @@ class FrameStore:
             raise FrameMissingError(
                 f"no frame {key} in {self.objects.root}", "Render the walk: it fills the gaps."
             ) from error
+        except NotRegularError as error:
+            raise self._quarantine(key, str(error)) from error
 
     def _quarantine(self, key: str, why: str) -> FrameDamagedError:
-        aside = f"{QUARANTINE}/{key}.{time.time_ns()}.png"
+        aside = _aside(key)
         self.objects.move(self.name(key), aside)
         return FrameDamagedError(
             f"frame {key} in {self.objects.root} is damaged ({why}); moved to {aside}",
             "Render the walk: this frame alone is rendered again.",
         )
+
+
+def _aside(key: str) -> str:
+    return f"{QUARANTINE}/{key}.{time.time_ns()}.png"
 
 
 def _receipt(texts: dict[str, str], key: str) -> Receipt:

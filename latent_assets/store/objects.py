@@ -6,7 +6,9 @@ one put in an object store.
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -16,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from latent_assets.foreign import NotRegularError, open_regular
 from latent_assets.places import local_path
 from latent_assets.store import atomic
 from latent_assets.store.failures import explain
@@ -36,7 +39,10 @@ class Entry:
 
 
 class Objects(Protocol):
-    """Named blobs. Errors are `StoreError`; a missing object is FileNotFoundError."""
+    """Named blobs. Errors are `StoreError`; a missing object is FileNotFoundError.
+
+    What is read and is no file, as a folder or a pipe, is NotRegularError.
+    """
 
     root: str
     parallel: int
@@ -97,9 +103,9 @@ class LocalObjects:
         """See `Objects.read`."""
         path = self._path(name)
         try:
-            with path.open("rb") as file:
+            with open_regular(path) as file:
                 return file.read() if limit is None else file.read(limit)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotRegularError):
             raise
         except OSError as error:
             raise explain("read", str(path), error) from error
@@ -117,11 +123,14 @@ class LocalObjects:
         found = set()
         for name in names:
             try:
-                if os.stat(f"{self.root}/{name}").st_size:  # noqa: PTH116 - twice as fast as Path
+                status = os.stat(f"{self.root}/{name}")  # noqa: PTH116 - twice as fast as Path
+                if status.st_size and stat.S_ISREG(status.st_mode):
                     found.add(name)
             except (FileNotFoundError, NotADirectoryError):
                 continue
             except OSError as error:
+                if error.errno == errno.ELOOP:
+                    continue
                 raise explain("look for", f"{self.root}/{name}", error) from error
         return found
 
@@ -143,7 +152,7 @@ class LocalObjects:
                 yield from self._walk(Path(entry.path), name)
             elif not atomic.is_temporary(entry.name):
                 with suppress(FileNotFoundError):  # another process collected it just now
-                    status = entry.stat()
+                    status = _status(entry)
                     yield Entry(name, status.st_size, status.st_mtime)
 
     def delete(self, name: str) -> None:
@@ -160,7 +169,9 @@ class LocalObjects:
             target.parent.mkdir(parents=True, exist_ok=True)
             with suppress(FileNotFoundError):
                 self._path(name).replace(target)
-                os.utime(target)  # its age is counted from now: see retention of the quarantine
+                os.utime(
+                    target, follow_symlinks=False
+                )  # its age is counted from now: see retention of the quarantine
         except OSError as error:
             raise explain("move", str(self._path(name)), error) from error
 
@@ -172,6 +183,14 @@ class LocalObjects:
         except OSError as error:
             raise explain("list", self.root, error) from error
         return [Entry(path.relative_to(self._folder).as_posix(), size, now) for path, size in found]
+
+
+def _status(entry: os.DirEntry[str]) -> os.stat_result:
+    """Of what a link leads to, or of the link if that is nothing."""
+    try:
+        return entry.stat()
+    except OSError:
+        return entry.stat(follow_symlinks=False)
 
 
 class RemoteObjects:

@@ -66,8 +66,11 @@ class Stats:
         return data | {"oldest": self.oldest, "newest": self.newest}
 
 
-def stats(objects: Objects) -> Stats:
-    """Counts everything; opens nothing. objects: of a `FrameStore` or an `EncodingStore`."""
+def stats(objects: Objects, *others: Objects) -> Stats:
+    """Counts everything; opens nothing. objects: of a `FrameStore` or an `EncodingStore`.
+
+    others: places of which leftovers alone are counted.
+    """
     content = Content()
     times: list[float] = []
     for entry in objects.entries(frames.FOLDER):
@@ -80,7 +83,7 @@ def stats(objects: Objects) -> Stats:
         features=_sum(objects.entries(encodings.FEATURES)),
         timelines=_sum(objects.entries(timelines.FOLDER)),
         quarantine=_sum(objects.entries(frames.QUARANTINE)),
-        leftovers=_sum(iter(objects.leftovers(0))),
+        leftovers=_sum(entry for each in (objects, *others) for entry in each.leftovers(0)),
         oldest=min(times, default=None),
         newest=max(times, default=None),
     )
@@ -143,6 +146,11 @@ class RemovalPlan:
         """How much becomes free."""
         return sum(removal.bytes for removal in self.removals)
 
+    def plus(self, other: RemovalPlan) -> RemovalPlan:
+        """What both remove and keep, together."""
+        kept = Content(self.kept.count + other.kept.count, self.kept.bytes + other.kept.bytes)
+        return RemovalPlan(self.removals + other.removals, kept)
+
     def by_reason(self) -> dict[str, Content]:
         """Count and size for each reason."""
         found: dict[str, Content] = {}
@@ -187,11 +195,14 @@ def plan_removal(objects: Objects, policy: Policy, *, now: float | None = None) 
         for entry in objects.entries(frames.QUARANTINE)
         if now - entry.modified >= policy.quarantine_s
     ]
-    removals += [
-        Removal(entry.name, entry.size, "left behind")
-        for entry in objects.leftovers(policy.grace_s)
-    ]
+    removals += left_behind(objects, grace_s=policy.grace_s).removals
     return RemovalPlan(tuple(removals), _sum(entry for entry in kept if entry.name not in over))
+
+
+def left_behind(objects: Objects, *, grace_s: float = HOUR_S) -> RemovalPlan:
+    """The temporary files of writers that were killed, and nothing else. Changes nothing."""
+    found = (Removal(each.name, each.size, "left behind") for each in objects.leftovers(grace_s))
+    return RemovalPlan(tuple(found), Content())
 
 
 def remove(objects: Objects, plan: RemovalPlan) -> int:

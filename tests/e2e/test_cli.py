@@ -272,7 +272,7 @@ def test_list_shows_each_walk_and_how_much_of_it_is_rendered(cli, data):
         "description": "A bird",
     }  # fmt: skip
     assert wrong["walk"] == "wrong"
-    assert "begins a list" in wrong["error"]
+    assert ":1: file: is not YAML" in wrong["error"]
     plain = cli("list").out
     assert "bird" in plain
     assert "wrong: see latent-assets validate" in plain
@@ -567,6 +567,24 @@ def test_gc_says_what_it_would_remove_and_removes_it_only_when_told(cli, fake, d
     assert cli("gc", "--unreferenced", "--delete", "--json").json["deleted"]
     assert cli("stats", "--json").json["frames"] == 3
     assert fake.plan(spec).to_render == 0
+
+
+def test_what_a_killed_render_left_half_written_among_the_outputs_is_counted_and_goes(cli, data):
+    folder = data / "outputs" / "bird"
+    (folder / "frames").mkdir(parents=True)
+    old = [folder / ".tmp-12-0123456789ab-bird.gif", folder / "frames" / ".tmp-12-ab12-x.png"]
+    kept = [folder / ".tmp-13-0123456789ab-bird.mp4", folder / ".tmp-mine.gif", folder / "bird.gif"]
+    for path in (*old, *kept):
+        path.write_bytes(b"half")
+    for path in (*old, *kept[1:]):
+        os.utime(path, (0, 0))
+    found = cli("stats", "--json").json
+    assert (found["leftovers"], found["leftovers_bytes"]) == (3, 12)
+    assert cli("gc", "--json").json["by_reason"] == {"left behind": {"count": 2, "bytes": 8}}
+    assert all(path.exists() for path in old)
+    assert "left behind" in cli("gc", "--delete").out
+    assert not any(path.exists() for path in old)
+    assert all(path.exists() for path in kept)
 
 
 @pytest.mark.parametrize(

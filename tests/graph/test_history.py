@@ -1,5 +1,6 @@
 """What old runs leave behind goes; what the web UI shows of a walk, and what is stale, stays."""
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -108,6 +109,53 @@ def test_values_of_runs_that_dagster_has_deleted_go_too(studio, instance):
     instance.delete_run(gone)
     old = in_days(studio, instance, 40)
     assert studio.settings.dagster_home / "storage" / "runs" / gone in old.paths
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: text.replace("0.25", "0.26"),
+        lambda _text: '{"x": 1}',
+        lambda _text: "NaN",
+        lambda _text: "[" * 100_000,
+        lambda text: text[:-5],
+    ],
+)
+def test_what_is_remembered_and_was_altered_is_made_again(tmp_path, damage):
+    memory = Memory(tmp_path)
+    made = {"rms": 0.25, "repeated": [1, 2], "names": {"a": None}}
+    assert memory.recall("figures", ["digest"], lambda: made) == made
+    assert memory.recall("figures", ["digest"], lambda: 1 / 0) == made
+    (path,) = tmp_path.glob("figures/*.json")
+    path.write_text(damage(path.read_text()))
+    assert memory.recall("figures", ["digest"], lambda: made) == made
+    assert memory.recall("figures", ["digest"], lambda: 1 / 0) == made
+
+
+def test_what_is_remembered_of_another_source_is_not_believed(tmp_path):
+    memory = Memory(tmp_path)
+    for source in ("one", "two"):
+        memory.recall("figures", source, lambda of=source: of)
+    one, two = (tmp_path / "figures" / f"{digest_of(each)}.json" for each in ("one", "two"))
+    one.write_bytes(two.read_bytes())
+    assert memory.recall("figures", "one", lambda: "made") == "made"
+
+
+def test_a_file_whose_note_was_altered_is_written_again(tmp_path):
+    memory, file, made = Memory(tmp_path / "memory"), tmp_path / "film.gif", []
+
+    def write():
+        made.append(file.write_bytes(b"film"))
+
+    for _ in range(2):
+        memory.write_once(file, "source", write)
+    assert len(made) == 1
+    (note,) = tmp_path.glob("memory/files/*.json")
+    file.write_bytes(b"other")
+    note.write_text(note.read_text().replace(hashlib.sha256(b"film").hexdigest(),
+                                             hashlib.sha256(b"other").hexdigest()))  # fmt: skip
+    memory.write_once(file, "source", write)
+    assert (len(made), file.read_bytes()) == (2, b"film")
 
 
 def test_previews_that_a_run_has_used_since_stay(tmp_path):

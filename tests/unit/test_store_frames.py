@@ -133,6 +133,45 @@ def test_a_damaged_frame_is_replaced_by_writing_it_again(local):
     assert local.read(key).receipt == receipt
 
 
+def in_its_place(path: Path, what: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if what == "folder":
+        path.mkdir()
+        (path / "file").write_bytes(b"x")
+    elif what == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to(path if what == "link to itself" else path.parent / "nowhere")
+
+
+@pytest.mark.parametrize("what", ["link to nothing", "link to itself", "folder", "pipe"])
+def test_what_is_no_frame_is_set_aside_for_one(local, what):
+    key, pixels, receipt = frame_of(1)
+    in_its_place(path_of(local, key), what)
+    assert local.contains([key]) == set()
+    assert local.write(key, pixels, receipt) == receipt.pixel_digest
+    np.testing.assert_array_equal(local.read(key).pixels, pixels)
+    (aside,) = Path(local.objects.root, "quarantine").iterdir()
+    assert aside.name.startswith(key)
+
+
+@pytest.mark.parametrize("what", ["link to itself", "folder", "pipe"])
+def test_who_reads_what_is_no_frame_is_told(local, what):
+    key = key_of(1)
+    in_its_place(path_of(local, key), what)
+    assert {k: type(error) for k, error in local.check([key]).items()} == {key: FrameDamagedError}
+    assert list(local.objects.entries("quarantine")) or what != "link to itself"
+
+
+def test_a_place_that_stays_taken_is_told_and_not_waited_for(local, monkeypatch):
+    key, pixels, receipt = frame_of(1)
+    in_its_place(path_of(local, key), "link to nothing")
+    monkeypatch.setattr(local.objects, "move", lambda _name, _to: None)
+    with pytest.raises(StoreError, match="neither be read nor set aside") as caught:
+        local.write(key, pixels, receipt)
+    assert "Move it away" in caught.value.cure
+
+
 def test_a_receipt_of_another_frame_is_refused(local):
     key, pixels, receipt = frame_of(1)
     with pytest.raises(ValueError, match="does not belong"):
@@ -290,7 +329,7 @@ def test_forbidden_reads_name_the_cure(local, monkeypatch, call):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
     if call == "open":
-        monkeypatch.setattr(Path, "open", refuse)
+        monkeypatch.setattr("latent_assets.foreign.os.open", refuse)
         with pytest.raises(StoreError, match="Permission denied") as caught:
             local.read(key_of(1))
     else:

@@ -201,21 +201,21 @@ def test_the_rules_of_removal(ages, used, older, most, unreferenced, grace):
 def test_a_half_written_file_that_is_finished_while_it_is_looked_at_is_no_leftover(
     store, tmp_path, monkeypatch
 ):
-    for name in (".tmp-1-a.png", ".tmp-2-b.png"):
+    for name in (".tmp-1-a-x.png", ".tmp-2-b-x.png"):
         (tmp_path / "frames" / name).write_bytes(b"half")
     looked, right = [], Path.stat
 
     def renamed_by_its_writer(path, **options):
         """One of them is gone at the first look, the other just after it."""
-        if path.name == ".tmp-1-a.png":
+        if path.name == ".tmp-1-a-x.png":
             path.unlink(missing_ok=True)
         status = right(path, **options)
-        if path.name == ".tmp-2-b.png":
+        if path.name == ".tmp-2-b-x.png":
             looked.append(path)
             path.unlink()
         return status
 
     monkeypatch.setattr(Path, "stat", renamed_by_its_writer)
     (left,) = store.objects.leftovers(0)
-    assert (left.name, left.size) == ("frames/.tmp-2-b.png", 4)
+    assert (left.name, left.size) == ("frames/.tmp-2-b-x.png", 4)
     assert len(looked) == 1

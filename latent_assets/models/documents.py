@@ -21,9 +21,10 @@ from latent_assets.diffusion.checkpoints.models import (
     ModelFiles,
 )
 from latent_assets.errors import InvalidFileError, InvalidModelError, WalkProblem
+from latent_assets.foreign import printable
 from latent_assets.walks.fields import Size
 from latent_assets.walks.loading import parse_yaml, read_text
-from latent_assets.walks.problems import printable, problems_of
+from latent_assets.walks.problems import problems_of
 
 MAX_PARTS = 100
 MAX_WEIGHT = 8.0

@@ -11,9 +11,9 @@ from latent_assets.diffusion.checkpoints.keras_files import keras_files
 from latent_assets.diffusion.checkpoints.models import ModelFiles
 from latent_assets.diffusion.checkpoints.tensors import PICKLE_SUFFIXES
 from latent_assets.errors import ModelError, UsageError
+from latent_assets.foreign import printable
 from latent_assets.models.documents import load_model_file
 from latent_assets.walks.fields import MODEL_NAME
-from latent_assets.walks.problems import printable
 
 BUILT_IN = ("embedded", "embedded-fast", "stable-diffusion-1", "stable-diffusion-2.1")
 """The models that come with the project or are downloaded by it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from math import ceil, floor
 
-from latent_assets.walks.problems import printable
+from latent_assets.foreign import printable
 from latent_assets.walks.route import lengths_on_every_prompt, prompt_places
 from latent_assets.walks.schema import GuidanceSweep, Interpolation, Walk
 

@@ -179,6 +179,9 @@ def used_by(command: Command) -> float:
 
 
 def files(data: Path) -> dict[str, bytes]:
+    """All but what a page tells of each frame's seconds, and the digests of that."""
     return {
-        path.name: path.read_bytes() for path in (data / "outputs").rglob("*") if path.is_file()
+        path.name: path.read_bytes()
+        for path in (data / "outputs").rglob("*")
+        if path.is_file() and path.name not in {"details.js", "page.json"}
     }

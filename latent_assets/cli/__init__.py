@@ -5,6 +5,7 @@ Importing it loads neither Dagster nor TensorFlow: `--help` answers at once.
 
 import codecs
 import io
+import logging
 import os
 import sys
 
@@ -24,6 +25,8 @@ def main() -> None:
     """
     # TensorFlow's build notes are no news to a person; its errors still come through.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # SQLAlchemy shows a traceback of an interrupt while it closes a connection, and passes it on.
+    logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
     _speak_any_encoding()
     with interrupts.hearing(at_once=_end_at_once):
         try:

@@ -165,3 +165,30 @@ def test_sigterm_is_an_interrupt_and_what_nohup_ignores_stays_ignored():
         [sys.executable, "-c", IGNORING], capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout == "lives\nends\n"
+
+
+CLOSING = """
+import sqlite3, sys
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
+from sqlalchemy.pool import NullPool
+from latent_assets import cli
+
+class Interrupted(sqlite3.Connection):
+    def close(self):
+        raise KeyboardInterrupt
+
+def closing():
+    connect = lambda: sqlite3.connect(":memory:", factory=Interrupted)
+    NullPool(connect, dialect=SQLiteDialect_pysqlite()).connect().close()
+
+cli._run = closing
+cli.main()
+"""
+
+
+def test_an_interrupt_while_a_database_is_closed_shows_no_traceback():
+    done = subprocess.run(
+        [sys.executable, "-c", CLOSING], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.stderr == "latent-assets: interrupted\n"
+    assert done.returncode == 130

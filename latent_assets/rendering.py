@@ -49,6 +49,8 @@ class Manners:
     """Entered where something is to compute, when the model is loaded: it may wait there."""
     batch: Callable[[], AbstractContextManager[None]] = nullcontext
     """Entered for each batch, until it is stored: who stops it may want to wait for that."""
+    load: Callable[[str], AbstractContextManager[None]] = lambda _model: nullcontext()
+    """Entered with a model's name where that is loaded, unless it is: it may take a minute."""
 
 
 ALONE = Manners()
@@ -70,7 +72,7 @@ def encode_prompts(
             logger.warning("%s", error)
     missing = {k: p for k, p in zip(keys, prompts, strict=True) if k not in found}
     if missing:
-        engine = _engine_for(studio, rendering)
+        engine = _engine_for(studio, rendering, manners)
         with manners.turn():
             for key, prompt in missing.items():
                 found[key] = engine.encode_text([prompt])[0]
@@ -135,7 +137,7 @@ def _render_missing(
     rendering = todo[0].rendering
     with _counted(result):
         started = time.perf_counter()
-        engine = _engine_for(studio, rendering)
+        engine = _engine_for(studio, rendering, manners)
         loaded = time.perf_counter() - started
     batches: list[tuple[int, float]] = []
     faults: list[FrameFault] = []
@@ -182,13 +184,14 @@ def render_again(studio: Studio, recipes: Sequence[FrameRecipe]) -> ImageArray:
     return run_batch(engine, recipes, encodings_of(studio, recipes))[1]
 
 
-def _engine_for(studio: Studio, rendering: Rendering) -> Engine:
+def _engine_for(studio: Studio, rendering: Rendering, manners: Manners = ALONE) -> Engine:
     """The loaded model, if it is the one that the rendering names. Raises ModelError.
 
     A settled walk may be older than the weights and the setting that are here now: under its keys
     nothing may be stored that another model or precision gave.
     """
-    engine = studio.load_engine(rendering.model)
+    with manners.load(rendering.model):
+        engine = studio.load_engine(rendering.model)
     weights, precision = engine.info.weights_digest, engine.options.precision
     if weights != rendering.weights:
         raise ModelError(

@@ -67,6 +67,16 @@ class WalkSpec:
     name: str
     walk: Walk
     rendering: Rendering
+    variant: str = ""
+    """In what it differs from the walk's file, as part of a name; empty: in nothing."""
+
+    @property
+    def published(self) -> str:
+        """The name of its files: what differs from the walk never takes the place of its own.
+
+        `@` is in no walk's name.
+        """
+        return f"{self.name}@{self.variant}" if self.variant else self.name
 
     @property
     def prompts(self) -> list[str]:
@@ -94,6 +104,7 @@ class WalkSpec:
             "name": self.name,
             "walk": WALK_ADAPTER.dump_python(self.walk, mode="json"),
             "rendering": {**asdict(self.rendering), "size": list(self.rendering.size)},
+            **({"variant": self.variant} if self.variant else {}),
         }
 
     @classmethod
@@ -102,7 +113,7 @@ class WalkSpec:
         rendering = dict(document["rendering"])
         rendering["size"] = tuple(rendering["size"])
         walk = WALK_ADAPTER.validate_python(document["walk"])
-        return cls(document["name"], walk, Rendering(**rendering))
+        return cls(document["name"], walk, Rendering(**rendering), document.get("variant", ""))
 
 
 @dataclass(frozen=True)
@@ -197,9 +208,12 @@ class Studio:
         self, name: str, walk: Walk, *, model: str | None = None, frames: int | None = None
     ) -> WalkSpec:
         """Settle what the walk file leaves open; `model` and `frames` replace what it says."""
+        own_model, own_frames = walk.model or self.settings.model, walk.frames
         walk = _with_frames(name, walk, frames)
         _check_output(name, walk)
-        chosen = model or walk.model or self.settings.model
+        chosen = model or own_model
+        differs = [chosen] if chosen != own_model else []
+        differs += [str(walk.frames)] if walk.frames != own_frames else []
         info = self._describe(name, chosen, named=walk.model == chosen)
         walk = fitted(name, walk, info, named=model is None and walk.model is not None)
         rendering = Rendering(
@@ -210,7 +224,7 @@ class Studio:
                 name,
                 info,
                 walk,
-                ignore=model is not None and model != (walk.model or self.settings.model),
+                ignore=chosen != own_model,
             ),
             precision=self.settings.precision,
             sampler=walk.sampler,
@@ -221,7 +235,7 @@ class Studio:
             model_in_recipe=info.name_in_recipes,
         )
         _check_grid(name, walk, shown_size(walk, rendering.size))
-        return WalkSpec(name, walk, rendering)
+        return WalkSpec(name, walk, rendering, "-".join(differs))
 
     def _describe(self, walk: str, model: str, *, named: bool) -> ModelInfo:
         """named: whether the walk file has the model's name; then a wrong one is the file's."""

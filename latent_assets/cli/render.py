@@ -89,7 +89,7 @@ def render(
     if as_json:
         emit(result)
     else:
-        _print(result)
+        _print(spec.published, result)
     for check in failed:
         style = "[red]failed:[/]" if check["severity"] == "ERROR" else "[yellow]warning:[/]"
         err.print(f"{style} {check['check']}: {escape(str(check['description']))}")
@@ -97,9 +97,9 @@ def render(
         raise typer.Exit(1)
 
 
-def _print(result: Mapping[str, Any]) -> None:
+def _print(name: str, result: Mapping[str, Any]) -> None:
     out.print(
-        f"[bold]{result['walk']}[/]: {result['frames']} frames, {result['rendered']} rendered,"
+        f"[bold]{name}[/]: {result['frames']} frames, {result['rendered']} rendered,"
         f" {result['reused']} reused, {duration(result['seconds'])}"
     )
     if result["pilots"]:
@@ -135,12 +135,17 @@ def _run(
     from latent_assets.orchestration.build import build_defs
     from latent_assets.orchestration.instance import open_instance
     from latent_assets.orchestration.progress import Onlooker
+    from latent_assets.orchestration.quiet import without_raw_words
     from latent_assets.orchestration.stopping import whole_run
 
     onlooker = Onlooker(bar.on_frames, bar.on_places, bar.on_upscaled, bar.on_waiting)
     defs = build_defs(studio, library=library, onlooker=onlooker)
     overrides = {k: v for k, v in {"model": model, "frames": frames}.items() if v is not None}
-    with open_instance(studio.settings) as instance, whole_run(instance) as run_id:
+    with (
+        open_instance(studio.settings) as instance,
+        whole_run(instance) as run_id,
+        without_raw_words(),
+    ):
         result = defs.resolve_job_def("render_walk").execute_in_process(
             run_config={
                 "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},

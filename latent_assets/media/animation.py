@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,7 @@ def write_animation(
     format: str,  # noqa: A002 - the word of the walk files
     fps: float | Fraction,
     loop: bool = True,
+    there_and_back: bool = False,
     provenance: Mapping[str, Any] | None = None,
     seal: Seal | None = None,
 ) -> int:
@@ -91,8 +93,10 @@ def write_animation(
 
     frames: makes a new iterable of pictures (H, W, 3) uint8 at each call; one is in memory at a
     time where the format allows. fps: mean frames per second. loop: plays for ever, where the
-    format has such a flag. provenance: the record to embed (`Provenance.as_dict()`), None to
-    leave it and the mark out. seal: signs the file. It appears whole or not at all. Raises
+    format has such a flag. there_and_back: how a page begins to play them; of other formats the
+    frames are given as they are to be played. provenance: the record to embed
+    (`Provenance.as_dict()`), None to leave it and the mark out. seal: signs the file. It appears
+    whole or not at all. Raises
     MediaError.
     """
     chosen = animated_format(format)
@@ -100,8 +104,11 @@ def write_animation(
     record = provenance and {**provenance, "encoder": encoder_of(format)}
     text = None if record is None else records.to_text(record)
     assert chosen.writer is not None
+    writer = chosen.writer
+    if writer is player.write_player:
+        writer = partial(player.write_player, there_and_back=there_and_back)
     with written(path) as temporary:
-        count = chosen.writer(frames, temporary, fps=rate, loop=loop, text=text)
+        count = writer(frames, temporary, fps=rate, loop=loop, text=text)
         if seal is not None:
             seal(temporary, chosen.suffix)
         return count

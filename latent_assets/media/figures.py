@@ -21,6 +21,16 @@ Mark = tuple[str, float]
 """A keyframe: its prompt, and where it stands, counted in frames."""
 
 _STEP, _SEAM, _KEYFRAME, _QUIET = "#2f6690", "#c8553d", "#8a5a00", "#5c6370"
+_DARK = {
+    "#ffffff": "#14161a",
+    "#2f6690": "#7fb6e0",
+    "#c8553d": "#ff8f75",
+    "#8a5a00": "#e8b04b",
+    "#5c6370": "#a9b0bc",
+    "#d9dce1": "#2d323b",
+    "#9aa0a8": "#6b7380",
+}
+"""By colour, the one in its place where the system's colours are dark."""
 _SIZE_INCHES = (9.0, 4.0)
 _LABEL_CHARACTERS = 24
 _MOST_LABELS = 24
@@ -45,10 +55,12 @@ def write_smoothness(
     """
     # The record stands where SVG has its description; no date: the same figure is the same file.
     text = None if provenance is None else records.to_text(provenance)
-    about = {"Description": text, "Date": None, "Creator": None}
+    name = f"How smooth {title} is: the distance from each frame to the next"
+    about = {"Title": name, "Description": text, "Date": None, "Creator": None}
     with written(path) as temporary, _our_style():
         figure = smoothness_figure(adjacent, title=title, seam=seam, keyframes=keyframes)
         figure.savefig(temporary, format="svg", metadata=about)
+        _readable_in_the_dark(temporary)
         if text is not None:
             _mark(temporary)
     return path
@@ -75,6 +87,25 @@ def smoothness_figure(
     _marks(axes, keyframes, len(adjacent))
     _frame(axes, len(adjacent) + (seam is not None))
     return figure
+
+
+def _readable_in_the_dark(path: Path) -> None:
+    """Other colours where the system's are dark; a name for screen readers.
+
+    Matplotlib writes each colour into the element: the style sheet has to name what it replaces.
+    """
+    svg = path.read_text(encoding="utf-8")
+    rules = "".join(
+        f'[style*="{kind}: {light}"] {{ {kind}: {dark} !important }}\n'
+        for light, dark in _DARK.items()
+        for kind in ("fill", "stroke")
+    )
+    words = "text:not([style*='fill']) { fill: #e6e8ec !important }"
+    style = f"<style>\n@media (prefers-color-scheme: dark) {{\n{rules}{words}\n}}\n</style>\n"
+    start = svg.index("<svg ") + len("<svg ")
+    head = svg.index(">", start) + 1
+    named = f'{svg[:start]}role="img" {svg[start:head]}\n{style}{svg[head:]}'
+    path.write_text(named, encoding="utf-8")
 
 
 def _steps(axes: Axes, adjacent: Sequence[float], seam: float | None) -> None:

@@ -21,15 +21,25 @@ _THREADS = os.cpu_count() or 1
 _FRAMES_MARK = "<!--frames-->"
 
 
-def write_player(frames: Frames, path: Path, *, fps: Fraction, loop: bool, text: str | None) -> int:
+def write_player(
+    frames: Frames,
+    path: Path,
+    *,
+    fps: Fraction,
+    loop: bool,
+    text: str | None,
+    there_and_back: bool = False,
+) -> int:
     """Writes the page and returns the number of frames.
+
+    frames: each once; there_and_back: whether the page begins by playing them so.
 
     The frames are embedded as WebP, one each, so that scrubbing is exact. The page asks the
     network for nothing (its Content-Security-Policy forbids it).
     """
     template = resources.files("latent_assets.media").joinpath("player.html")
     page = template.read_text(encoding="utf-8")
-    settings = {"fps": float(fps), "loop": loop}
+    settings = {"fps": float(fps), "loop": loop, "there_and_back": there_and_back}
     page = page.replace("<!--title-->", html.escape(_title(text)))
     page = page.replace("/*settings*/{}", _in_script(json.dumps(settings)))
     page = page.replace("<!--provenance-->", _record(text))

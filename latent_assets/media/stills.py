@@ -18,6 +18,7 @@ from latent_assets.media.output import written
 from latent_assets.media.signing import Seal
 from latent_assets.media.thumbnails import reduced
 
+_TITLE_PX, _TITLE_LINE_PX = 14, 20
 _PAPER = (24, 26, 30)
 _INK = (222, 224, 228)
 MAX_SIDE_PX = 32_000
@@ -59,10 +60,11 @@ def contact_sheet(
     frames: Frames,
     labels: Iterable[str] | None = None,
     *,
+    title: str = "",
     columns: int | None = None,
     cell_px: int = 160,
 ) -> ImageArray:
-    """Small pictures with their numbers (or labels) below. Returns (H, W, 3) uint8.
+    """Small pictures with their numbers (or labels) below, under a title. Returns (H, W, 3) uint8.
 
     Of a long walk give `SHEET_FRAMES` of its frames, and their numbers as labels (`evenly`).
     cell_px: longest side of each picture; larger frames are reduced, smaller ones are not
@@ -73,16 +75,43 @@ def contact_sheet(
     columns = columns or max(1, min(len(small), round(math.sqrt(len(small) * 4 / 3))))
     rows = math.ceil(len(small) / columns)
     pad, line = 8, 18
-    step_x, step_y = width + pad, height + line + pad
-    sheet = Image.new("RGB", (columns * step_x + pad, rows * step_y + pad), _PAPER)
-    draw = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(size=12)
+    heading, top = _heading(title, columns * (width + pad) - pad)
+    step_x, step_y = width + pad, height + line + pad
+    sheet = Image.new("RGB", (columns * step_x + pad, rows * step_y + pad + top), _PAPER)
+    draw = ImageDraw.Draw(sheet)
+    draw.multiline_text(
+        (pad, pad), heading, fill=_INK, font=ImageFont.load_default(size=_TITLE_PX), spacing=4
+    )
     names = map(str, range(len(small))) if labels is None else labels
     for index, (picture, name) in enumerate(zip(small, names, strict=False)):
-        x, y = pad + index % columns * step_x, pad + index // columns * step_y
+        x, y = pad + index % columns * step_x, top + pad + index // columns * step_y
         sheet.paste(picture, (x, y))
         draw.text((x + width / 2, y + height + 3), name, fill=_INK, font=font, anchor="ma")
     return np.asarray(sheet)
+
+
+def _heading(title: str, width_px: int) -> tuple[str, int]:
+    """The title in lines of that width, at words if that can be; and the height that it takes."""
+    if not title:
+        return "", 0
+    font = ImageFont.load_default(size=_TITLE_PX)
+    lines: list[str] = []
+    for word in title.split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and font.getlength(longer) <= width_px:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    cut = [_cut(line, font, width_px) for line in lines]
+    return "\n".join(cut), len(cut) * _TITLE_LINE_PX + 2
+
+
+def _cut(line: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width_px: int) -> str:
+    """A word that is wider than the sheet loses its end."""
+    while font.getlength(line) > width_px and len(line) > 1:
+        line = line[:-2] + "…"
+    return line
 
 
 def write_png(

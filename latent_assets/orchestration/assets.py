@@ -17,6 +17,7 @@ from latent_assets.orchestration.pool import manners_of
 from latent_assets.orchestration.progress import Onlooker
 from latent_assets.orchestration.timeline import paced, timeline_asset
 from latent_assets.rendering import encode_prompts
+from latent_assets.settings import MODELS
 from latent_assets.studio import Studio, WalkSpec
 from latent_assets.walks.library import WalkLibrary
 from latent_assets.walks.paths import step_sizes
@@ -30,13 +31,14 @@ CODE_VERSION = "1"
 class WalkOverrides(dg.Config):
     """What one run does otherwise than the walk file says."""
 
-    model: str | None = Field(
-        default=None,
-        description="Render with this model: embedded, embedded-fast, stable-diffusion-1,"
-        " stable-diffusion-2.1, or one of your own.",
+    model: str = Field(
+        default="",
+        description=f"Render with this model: {', '.join(MODELS)}, or one of your own. Empty: with"
+        " the walk's own.",
     )
-    frames: int | None = Field(
-        default=None, description="Render this many frames (of a grid: a square number)."
+    frames: int = Field(
+        default=0,
+        description="Render this many frames (of a grid: a square number). 0: as the file says.",
     )
 
 
@@ -64,10 +66,14 @@ def spec_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefinition
         with told():
             walk = library.load(name)
             note_what_was_read(context, studio, name, walk)
-            spec = studio.specify(name, walk, model=config.model, frames=config.frames)
+            spec = studio.specify(
+                name, walk, model=config.model or None, frames=config.frames or None
+            )
             plan = studio.plan(spec)
         for warning in plan.warnings:
             context.log.warning(warning)
+        if spec.variant:
+            context.log.info("the files are published as %s, beside the walk's own", spec.published)
         document = spec.to_json()
         metadata = {
             "kind": walk.kind,
@@ -76,17 +82,17 @@ def spec_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefinition
             "cached": plan.cached,
             "to render" if plan.exact else "to render, at most": plan.to_render,
             "estimate (s)": plan.estimate_s if plan.estimate_s is not None else "not measured yet",
+            **show.variant(spec),
             "prompts": show.bullet_list([prompt or "(empty)" for prompt in spec.prompts]),
             "spec": dg.MetadataValue.json(document),
         }
         if plan.warnings:
             metadata["warnings"] = show.bullet_list(plan.warnings)
-        as_the_file_says = config.model is None and config.frames is None
         return dg.Output(
             document,
             metadata=metadata,
             data_version=dg.DataVersion(digest_of(document)[:16]),
-            tags={RENDERED: walk_version(walk)} if as_the_file_says else {},
+            tags={} if spec.variant else {RENDERED: walk_version(walk)},
         )
 
     @dg.asset(

@@ -1,7 +1,7 @@
 """A user's mistake becomes a failure that says what to do, without a stack trace of ours."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import dagster as dg
 
@@ -15,6 +15,7 @@ def told() -> Iterator[None]:
     try:
         yield
     except LatentAssetsError as error:
+        _note_on_the_walk(error)
         raise failure(error) from None
 
 
@@ -39,3 +40,20 @@ def words_of(failed: dg.DagsterEvent) -> str:
         error = error.cause
     why = str(error.message).strip() if error is not None else "no reason given"
     return f"step {failed.step_key} failed: {why}"
+
+
+def _note_on_the_walk(error: LatentAssetsError) -> None:
+    """Say it on the walk's own partition too: that is where a person looks who sees red.
+
+    Whatever keeps Dagster from noting it (a full disk, for instance) must not hide the error.
+    """
+    with suppress(Exception):
+        context = dg.OpExecutionContext.get()
+        for asset in sorted(context.assets_def.keys):
+            context.log_event(
+                dg.AssetObservation(
+                    asset,
+                    partition=context.partition_key,
+                    metadata={"what happened": dg.MetadataValue.text(str(error))},
+                )
+            )

@@ -5,16 +5,20 @@ the collecting step takes the list of frames from the plan, not from what arrive
 name of what is missing in the store. See docs/decisions/0002-chunks-are-steps.md.
 """
 
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+
 import dagster as dg
 
 from latent_assets.errors import LatentAssetsError
-from latent_assets.media import root_digest
+from latent_assets.media import root_digest, thumbnail
 from latent_assets.orchestration import show
 from latent_assets.orchestration.assets import CODE_VERSION, OWNERS
 from latent_assets.orchestration.failures import told
 from latent_assets.orchestration.memory import Memory
 from latent_assets.orchestration.pool import manners_of
-from latent_assets.orchestration.progress import Onlooker
+from latent_assets.orchestration.progress import Onlooker, Pace, RunPage
 from latent_assets.orchestration.stopping import persistently
 from latent_assets.orchestration.timeline import paced
 from latent_assets.rendering import RenderResult, render_frames
@@ -23,6 +27,9 @@ from latent_assets.store.parallel import in_order
 from latent_assets.studio import Studio, WalkSpec
 
 RENDER = "render"
+NEWEST_PX = 192
+"""Of the picture that is shown while the others are rendered; some 6 kilobytes."""
+_paces: dict[str, Pace] = {}
 
 
 @dg.op(
@@ -62,14 +69,21 @@ def render_chunk(
     spec = paced(walk_spec, timeline)
     recipes = spec.recipes()[chunk["start"] : chunk["stop"]]
     result = RenderResult()
+    manners, pace = manners_of(context, onlooker), pace_of(context.run_id)
 
     def attempt() -> None:
+        page = run_page(context, studio, spec, done=chunk["start"], pace=pace)
+
+        def on_frames(keys: Sequence[str], rendered: bool) -> None:
+            onlooker.on_frames(keys, rendered)
+            page.on_frames(keys, rendered)
+
         render_frames(
             studio,
             recipes,
             batch_size=spec.walk.batch_size,
-            on_frames=onlooker.on_frames,
-            manners=manners_of(context, onlooker),
+            on_frames=on_frames,
+            manners=replace(manners, turn=lambda: timed(manners.turn(), pace)),
             result=result,
         )
 
@@ -91,6 +105,36 @@ def render_chunk(
     }
 
 
+def run_page(
+    context: dg.OpExecutionContext, studio: Studio, spec: WalkSpec, *, done: int, pace: Pace
+) -> RunPage:
+    """What the run's page says: lines of its log, and the newest frame as a note on `frames`."""
+
+    def show_newest(key: str) -> None:
+        picture = thumbnail(studio.frames.read(key).pixels, longest_px=NEWEST_PX)
+        note = {"newest frame": show.picture(picture, spec.name)}
+        context.log_event(dg.AssetObservation("frames", partition=spec.name, metadata=note))
+
+    tell = context.log.info
+    return RunPage(spec.walk.frames, tell=tell, show=show_newest, pace=pace, done=done)
+
+
+@contextmanager
+def timed(turn: AbstractContextManager[None], pace: Pace) -> Iterator[None]:
+    """The turn; from when it came, it is rendered."""
+    with turn:
+        pace.begin()
+        yield
+
+
+def pace_of(run_id: str) -> Pace:
+    """That of the run, over all its chunks in this process."""
+    if run_id not in _paces:
+        _paces.clear()
+        _paces[run_id] = Pace()
+    return _paces[run_id]
+
+
 @dg.op(description="Check that every frame of the plan is in the store, and list them.")
 def collect_frames(
     walk_spec: dict,
@@ -108,7 +152,7 @@ def collect_frames(
     rendered = sum(chunk["rendered"] for chunk in chunks)
     seconds = sum(chunk["seconds"] for chunk in chunks)
     metadata = {
-        "page": show.page(spec.name, root_digest(digests)),
+        **show.page(spec, root_digest(digests)),
         "preview": show.picture(preview, spec.name),
         "frames": len(keys),
         "rendered": rendered,

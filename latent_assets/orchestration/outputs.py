@@ -80,17 +80,18 @@ def _animation(common: dict) -> dg.AssetsDefinition:
         pictures = Shown.of(studio, frames, upscaled_frames).captioned(spec)
         publish = partial(_publish, studio, memory, spec, frames, pictures)
         films = [name for name in output.formats if FORMATS[name].animated]
-        paths = [studio.output_path(spec.name, FORMATS[name].suffix) for name in films]
+        paths = [studio.output_path(spec.published, FORMATS[name].suffix) for name in films]
         with told():
             for name, path in zip(films, paths, strict=True):
                 # The page has a button for there and back: it needs each frame once.
                 shown = pictures.all if name == "html" else pictures.at(order)
-                publish(path, partial(write_animation, shown, path, format=name, fps=output.fps))
+                write = partial(write_animation, shown, path, format=name, fps=output.fps)
+                publish(path, partial(write, there_and_back=len(order) > spec.walk.frames))
             if "png" in output.formats:
-                folder = studio.output_path(spec.name, "-frames")
-                paths.append(publish_frames(publish, pictures, folder, spec.name))
+                folder = studio.output_path(spec.published, "-frames")
+                paths.append(publish_frames(publish, pictures, folder, spec.published))
             if "poster" in output.formats:
-                path = studio.output_path(spec.name, FORMATS["poster"].suffix)
+                path = studio.output_path(spec.published, FORMATS["poster"].suffix)
                 paths.append(publish_poster(publish, pictures, path, output.poster_frame))
             preview = memory.recall(
                 "animations",
@@ -102,7 +103,7 @@ def _animation(common: dict) -> dg.AssetsDefinition:
             paths,
             pictures,
             {
-                "page": show.page(spec.name, root_digest(pictures.digests)),
+                **show.page(spec, root_digest(pictures.digests)),
                 "animation": show.picture(preview, spec.name),
                 "shown frames": len(order),
                 "fps": float(output.fps),
@@ -132,15 +133,15 @@ def _grid(common: dict) -> dg.AssetsDefinition:
         corners, places = spec.walk.prompts, frame_places(spec.walk)
         labelled = spec.walk.output.captions
         whole = (lambda: labelled_grid(drawn(), corners, places)) if labelled else drawn
-        paths = [studio.output_path(spec.name, ".png")]
+        paths = [studio.output_path(spec.published, ".png")]
         with told():
             publish(paths[0], still(paths[0], whole))
             if "jpg" in spec.walk.output.formats:
-                paths.append(studio.output_path(spec.name, ".jpg"))
+                paths.append(studio.output_path(spec.published, ".jpg"))
                 publish(paths[1], still(paths[1], whole))
             if "png" in spec.walk.output.formats:
-                folder = studio.output_path(spec.name, "-frames")
-                paths.append(publish_frames(publish, pictures, folder, spec.name))
+                folder = studio.output_path(spec.published, "-frames")
+                paths.append(publish_frames(publish, pictures, folder, spec.published))
             preview = memory.recall(
                 "grids",
                 [frames["digests"], columns],
@@ -148,7 +149,7 @@ def _grid(common: dict) -> dg.AssetsDefinition:
             )
         height, width = (side * columns for side in shown_size(spec.walk, spec.rendering.size))
         shown = {
-            "page": show.page(spec.name, root_digest(pictures.digests)),
+            **show.page(spec, root_digest(pictures.digests)),
             "grid": show.picture(preview, spec.name),
             "size (px)": f"{width} x {height}",
         }
@@ -174,13 +175,13 @@ def _report(common: dict) -> dg.AssetsDefinition:
         spec = paced(walk_spec, timeline)
         pictures = Shown.of(studio, frames)  # its cells are smaller than most frames
         larger = Shown.of(studio, frames, upscaled_frames)
-        sheet = cache(lambda: _sheet(pictures))
-        path = studio.output_path(spec.name, "-sheet.png")
+        sheet = cache(lambda: _sheet(pictures, spec))
+        path = studio.output_path(spec.published, "-sheet.png")
         with told():
             _publish(studio, memory, spec, frames, pictures, path, still(path, sheet))
             preview = memory.recall(
                 "sheets",
-                frames["digests"],
+                [frames["digests"], _headline(spec)],
                 lambda: thumbnail(sheet(), max_characters=SHEET_CHARACTERS),
             )
             figures = measured(studio, memory, frames, closed=is_closed(spec.walk))
@@ -189,11 +190,11 @@ def _report(common: dict) -> dg.AssetsDefinition:
             rms = figures["smoothness"]["rms"]
             paths = [path]
             if rms["adjacent"]:  # a sweep may be of one frame
-                paths.append(studio.output_path(spec.name, "-smoothness.svg"))
+                paths.append(studio.output_path(spec.published, "-smoothness.svg"))
                 write = _write_smoothness(pictures, spec, rms["adjacent"], paths[1])
                 _publish(studio, memory, spec, frames, pictures, paths[1], write)
         shown = {
-            "page": show.page(spec.name, root_digest(pictures.digests)),
+            **show.page(spec, root_digest(pictures.digests)),
             "contact sheet": show.picture(preview, spec.name),
             "adjacent distance, mean": rms["mean"],
             "largest step / median step": rms["max_over_median"],
@@ -260,10 +261,15 @@ def _motion(memory: Memory, larger: Shown, closed: bool) -> dict:
     return memory.recall("larger figures", [larger.digests, closed], make)
 
 
-def _sheet(pictures: Shown) -> np.ndarray:
+def _sheet(pictures: Shown, spec: WalkSpec) -> np.ndarray:
     """The frames, of a long walk some, each with its number in the walk."""
     places = evenly(len(pictures.keys), SHEET_FRAMES)
-    return contact_sheet(pictures.at(places), map(str, places))
+    return contact_sheet(pictures.at(places), map(str, places), title=_headline(spec))
+
+
+def _headline(spec: WalkSpec) -> str:
+    """What a sheet shows, in a line."""
+    return f"{spec.published}: frames 0 to {spec.walk.frames - 1}, {spec.rendering.model}"
 
 
 def _film(pictures: Shown, order: list[int], fps: float) -> str:
@@ -285,7 +291,7 @@ def _write_smoothness(
         return write_smoothness(
             adjacent,
             path,
-            title=spec.name,
+            title=spec.published,
             seam=seam,
             keyframes=[(prompt, float(place)) for prompt, place in prompt_places(spec.walk)],
             **marks,
@@ -366,6 +372,7 @@ def _files(
         document,
         metadata={
             **metadata,
+            **show.variant(spec),
             "files": dg.MetadataValue.json(sizes),
             "path": dg.MetadataValue.path(str(paths[0])),
         },

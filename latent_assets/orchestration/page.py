@@ -37,7 +37,7 @@ def page_asset(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     ) -> dg.Output[dict]:
         spec = paced(walk_spec, timeline)
         listed = Listed(
-            name=spec.name,
+            name=spec.published,
             path=library.paths()[spec.name],
             modified=0.0,
             problem="",
@@ -54,7 +54,11 @@ def page_asset(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         root = root_digest(frames["digests"])
         return dg.Output(
             {"paths": [str(path)]},
-            metadata={"page": show.page(spec.name, root), "path": dg.MetadataValue.path(str(path))},
+            metadata={
+                **show.page(spec, root),
+                "path": dg.MetadataValue.path(str(path)),
+                **show.variant(spec),
+            },
             data_version=dg.DataVersion(root[:16]),
         )
 

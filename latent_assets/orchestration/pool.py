@@ -18,6 +18,8 @@ from latent_assets.rendering import Manners
 POOL = "gpu"
 POLL_S = 0.5
 TOLD_EVERY_S = 60.0
+_loaded: set[str] = set()
+"""Models that this process has loaded."""
 
 
 def manners_of(context: dg.OpExecutionContext, onlooker: Onlooker) -> Manners:
@@ -31,7 +33,25 @@ def manners_of(context: dg.OpExecutionContext, onlooker: Onlooker) -> Manners:
     return Manners(
         turn=lambda: place(context.instance, context.run_id, step_key, tell),
         batch=finished_batch,
+        load=lambda model: loading(model, context.log.info, onlooker.on_waiting),
     )
+
+
+@contextmanager
+def loading(
+    model: str, log: Callable[[str], None], on_waiting: Callable[[str], None]
+) -> Iterator[None]:
+    """Say that a model is loaded in the block; nothing, if this process has done so before."""
+    if model in _loaded:
+        yield
+        return
+    log(f"loading the model {model}")
+    on_waiting(f"loading the model {model}")
+    started = time.monotonic()
+    yield
+    _loaded.add(model)
+    log(f"loaded the model {model} in {time.monotonic() - started:.1f} s")
+    on_waiting("")
 
 
 @contextmanager

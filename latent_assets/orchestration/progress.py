@@ -1,7 +1,11 @@
-"""What a run tells whoever looks on: the command line's bar, for instance."""
+"""What a run tells whoever looks on: the command line's bar, the run's page in the web UI."""
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+
+LINE_S = 1.0
+PICTURES = 10
 
 
 def _nobody(*_: object) -> None:
@@ -20,3 +24,90 @@ class Onlooker:
     """(pictures that were made larger, of how many)."""
     on_waiting: Callable[[str], None] = _nobody
     """(why the run waits); empty when it waits no longer."""
+
+
+class Pace:
+    """How fast the frames of a run come, from batch to batch; loading and waiting do not count."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._last: float | None = None
+        self._frames, self._seconds = 0, 0.0
+
+    def begin(self) -> None:
+        """From now on it is rendered."""
+        self._last = self._clock()
+
+    def add(self, frames: int) -> None:
+        """So many more were rendered."""
+        now = self._clock()
+        if self._last is not None:
+            self._frames += frames
+            self._seconds += now - self._last
+        self._last = now
+
+    @property
+    def seconds_per_frame(self) -> float | None:
+        """None, before the first."""
+        return self._seconds / self._frames if self._frames else None
+
+
+class RunPage:
+    """What the page of a run says while frames are rendered: a line a second, a few pictures.
+
+    tell: takes a line. show: takes the key of the newest frame.
+    """
+
+    def __init__(
+        self,
+        total: int,
+        *,
+        tell: Callable[[str], None],
+        show: Callable[[str], None],
+        pace: Pace,
+        done: int = 0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """total: frames of the walk. done: of them, those before this step's."""
+        self._total, self._done = total, done
+        self._tell, self._show, self._pace, self._clock = tell, show, pace, clock
+        self._told_at: float | None = None
+        self._shown: int | None = None
+
+    def on_frames(self, keys: Sequence[str], rendered: bool) -> None:
+        """As in `Onlooker`."""
+        self._done += len(keys)
+        if not keys or not rendered:
+            return
+        self._pace.add(len(keys))
+        now = self._clock()
+        last = self._done == self._total
+        if last or self._told_at is None or now - self._told_at >= LINE_S:
+            self._told_at = now
+            self._tell(self._line())
+        # A picture each tenth of the walk: each is some kilobytes of Dagster's database.
+        if self._shown is None or self._done - self._shown >= self._total / PICTURES:
+            self._shown = self._done
+            self._show(keys[-1])
+
+    def _line(self) -> str:
+        line = f"{self._done} of {self._total} frames"
+        each = self._pace.seconds_per_frame
+        if each:
+            line += f", {_rate(each)}"
+            left = self._total - self._done
+            line += f", {_duration(left * each)} left" if left else ""
+        return line
+
+
+def _rate(seconds_per_frame: float) -> str:
+    if seconds_per_frame > 1:
+        return f"{seconds_per_frame:.1f} s a frame"
+    return f"{1 / seconds_per_frame:.1f} frames a second"
+
+
+def _duration(seconds: float) -> str:
+    minutes = seconds / 60
+    if minutes < 1.5:  # noqa: PLR2004
+        return f"{seconds:.0f} s"
+    return f"{minutes:.0f} min" if minutes < 90 else f"{minutes / 60:.1f} h"  # noqa: PLR2004

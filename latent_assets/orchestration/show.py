@@ -9,6 +9,7 @@ import numpy as np
 from latent_assets.gallery import GALLERY_PATH
 from latent_assets.media import evenly, thumbnail
 from latent_assets.store import FrameStore
+from latent_assets.studio import WalkSpec
 
 STRIP_FRAMES = 6
 """Pictures in a preview of frames."""
@@ -16,15 +17,20 @@ _LINES = 12
 _CHARACTERS = 100
 
 
-def page(walk: str, looks: str) -> dg.MarkdownMetadataValue:
+def page(spec: WalkSpec, looks: str) -> dict[str, dg.MarkdownMetadataValue]:
     """A link to the walk's page in the gallery, and its film, which the web UI shows by itself.
+
+    Nothing of a run that differs from the file: the gallery shows walks as their files say.
 
     Addresses without a host lead to the server that shows them, whatever its name and port are
     today. looks: a digest of the frames. Under 1,000 characters the web UI hides nothing.
     """
+    if spec.variant:
+        return {}
+    walk = spec.name
     address = f"{GALLERY_PATH}/{walk}/"
     film = f"![{walk}]({address}preview.webp?v={looks[:16]})"
-    return dg.MetadataValue.md(f"[Open the page of {walk}]({address})\n\n{film}")
+    return {"page": dg.MetadataValue.md(f"[Open the page of {walk}]({address})\n\n{film}")}
 
 
 def picture(data_url: str, title: str) -> dg.MarkdownMetadataValue:
@@ -36,6 +42,13 @@ def strip(store: FrameStore, keys: Sequence[str]) -> str:
     """A few frames, evenly spread, side by side in one small picture: a data URL."""
     frames = [store.read(keys[place]).pixels for place in evenly(len(keys), STRIP_FRAMES)]
     return thumbnail(np.concatenate(frames, axis=1), longest_px=128 * len(frames))
+
+
+def variant(spec: WalkSpec) -> dict[str, str]:
+    """Where a run publishes that does not do what the walk's file says."""
+    if not spec.variant:
+        return {}
+    return {"published as": f"{spec.published}, beside the files of {spec.name}"}
 
 
 def does_not_apply(why: str) -> dg.Output[dict]:

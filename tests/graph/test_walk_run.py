@@ -385,10 +385,10 @@ def test_the_record_of_a_file_is_of_what_was_rendered(studio, instance, capsys):
     record = inspect_file(studio.output_path("w", ".gif"))
     assert (record.walk["size"], record.model["size"]) == ([64, 128], [64, 128])
     other = run(studio, instance, "w", {"model": "embedded"}).asset_value("frames")["keys"]
-    record = inspect_file(studio.output_path("w", ".gif"))
+    record = inspect_file(studio.output_path("w@embedded", ".gif"))
     assert (record.walk["model"], record.walk["size"]) == ("embedded", None)
     assert (record.model["name"], record.model["size"]) == ("embedded", [32, 32])
-    inspect(studio.output_path("w", ".gif"))
+    inspect(studio.output_path("w@embedded", ".gif"))
     assert re.search(r"embedded, 32x32 px, weights \w{16}, float32\n", capsys.readouterr().out)
     again = studio.specify("again", parse_walk(walk_text(record), "again.yaml"))
     assert [recipe.key for recipe in again.recipes()] == other != own
@@ -423,10 +423,11 @@ def test_a_long_walk_has_some_frames_on_its_sheet_each_with_its_number(
     """The others are not read, and the sheet is drawn once for the file and its preview."""
     drawn = []
 
-    def draw(frames, labels):
+    def draw(frames, labels, *, title):
         names = list(labels)
         drawn.append((names, len(list(frames()))))
-        return contact_sheet(frames, names)
+        assert title == "w: frames 0 to 9, embedded"
+        return contact_sheet(frames, names, title=title)
 
     monkeypatch.setattr("latent_assets.orchestration.outputs.SHEET_FRAMES", 4)
     monkeypatch.setattr("latent_assets.orchestration.outputs.contact_sheet", draw)
@@ -631,3 +632,80 @@ def test_what_became_of_an_interrupt_is_not_tried_again():
     with interrupts.hearing(), pytest.raises(dg.DagsterExecutionInterruptedError):
         persistently(interrupted, attempts.append)
     assert attempts == [True]
+
+
+# --- a run that differs from the file, and what its page says -----------------------------------
+
+
+def test_a_run_with_other_frames_or_another_model_leaves_the_walks_own_files_alone(
+    studio, instance
+):
+    write(studio, "w", frames=5)
+    assert run(studio, instance, "w").success
+    files = (studio.settings.outputs_dir / "w").rglob("*")
+    own = {path: path.read_bytes() for path in files if path.is_file()}
+    result = run(studio, instance, "w", {"frames": 9, "model": "stable-diffusion-1"})
+    assert result.success
+    assert own == {path: path.read_bytes() for path in own}
+    with Image.open(studio.output_path("w@stable-diffusion-1-9", ".gif")) as film:
+        assert film.n_frames == 9
+    beside = studio.settings.outputs_dir / "w@stable-diffusion-1-9"
+    assert "w@stable-diffusion-1-9.gif" in (beside / "page" / "index.html").read_text()
+    (made,) = [
+        event.materialization
+        for event in result.get_asset_materialization_events()
+        if event.asset_key == dg.AssetKey("animation")
+    ]
+    assert made.metadata["published as"].value == "w@stable-diffusion-1-9, beside the files of w"
+    assert run(studio, instance, "w", {"frames": 5, "model": "embedded"}).success
+    assert {path.name for path in studio.settings.outputs_dir.iterdir()} == {
+        "w",
+        "w@stable-diffusion-1-9",
+    }, "what says the same as the file is the walk itself"
+
+
+def test_the_page_of_a_run_says_what_is_done_and_shows_the_newest_frame(studio, instance):
+    write(studio, "w", frames=9, more="batch_size: 2")
+    result = run(studio, instance, "w")
+    lines = [each.user_message for each in instance.all_logs(result.run_id)]
+    told = [line for line in lines if "of 9 frames" in line]
+    assert told[0].startswith("2 of 9 frames, ")
+    assert told[-1].startswith("9 of 9 frames, ")
+    first = lines.index(told[0])
+    shown = [
+        event.asset_observation_data.asset_observation
+        for event in result.all_events
+        if event.is_asset_observation
+        and event.asset_observation_data.asset_observation.asset_key == dg.AssetKey("frames")
+    ]
+    assert 1 <= len(shown) <= 10
+    assert shown[0].partition == "w"
+    assert shown[0].metadata["newest frame"].value.startswith("![w](data:image/webp;base64,")
+    loading = [number for number, line in enumerate(lines) if line.startswith("loading the model")]
+    assert not loading or loading[0] < first
+
+
+def test_what_went_wrong_is_said_on_the_walks_own_partition(studio, instance):
+    (studio.settings.walks_dir / "w.yaml").write_text("kind: interpolation\nprompts: 5\n")
+    assert not run(studio, instance, "w").success
+    of_walk = dg.AssetRecordsFilter(asset_key=dg.AssetKey("walk_spec"), asset_partitions=["w"])
+    (record,) = instance.fetch_observations(of_walk, limit=5).records
+    assert "prompts" in record.asset_observation.metadata["what happened"].value
+
+
+@pytest.mark.parametrize(
+    "prompt", ["![i](http://evil.example/p.png)", "<img src=//evil.example>", "[x](javascript:1)"]
+)
+def test_a_prompt_is_no_markdown(studio, instance, prompt):
+    write(studio, "w", f"'{prompt}', b", frames=2)
+    result = run(studio, instance, "w")
+    shown = []
+    for event in result.get_asset_materialization_events():
+        for name, value in event.materialization.metadata.items():
+            if isinstance(value, dg.MarkdownMetadataValue) and prompt[-8:] in value.value.replace(
+                "\\", ""
+            ):
+                shown.append(name)
+                assert prompt not in value.value
+                assert not re.search(r"(?<!\\)[<\[!]", value.value.replace("![w](data:", ""))
+    assert {"prompts", "captions", "places"} <= set(shown)

@@ -232,7 +232,7 @@ def test_the_page_holds_every_frame_and_asks_for_nothing_else(tmp_path):
     assert page.count('class="frame"') == 4
     assert "http:" not in page
     assert "https:" not in page
-    assert '{"fps": 7.5, "loop": false}' in page
+    assert '{"fps": 7.5, "loop": false, "there_and_back": false}' in page
     assert "<title>caf\u00e9</title>" in page
     assert "</script><b>" not in page  # a prompt must not end the script that carries it
     assert "default-src 'none'" in page

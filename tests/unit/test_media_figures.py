@@ -1,5 +1,6 @@
 """The figure of a walk's smoothness: the same bytes each time, and any prompt as it was written."""
 
+import re
 from xml.etree import ElementTree as ET
 
 import matplotlib as mpl
@@ -7,7 +8,7 @@ import pytest
 
 from latent_assets.errors import MediaError
 from latent_assets.media import Provenance, inspect_file
-from latent_assets.media.figures import smoothness_figure, write_smoothness
+from latent_assets.media.figures import _DARK, smoothness_figure, write_smoothness
 
 STEPS = [0.02, 0.03, 0.05, 0.02]
 KEYFRAMES = [("a red apple", 0.0), ("犬 & <b> $x_2$ in a very long and winding prompt", 4.0)]
@@ -37,6 +38,20 @@ def test_it_says_what_it_shows(tmp_path):
     (short,) = [text for text in shown if text.startswith("犬 & <b> $x_2$ in a")]
     assert short.endswith("…")
     assert len(short) <= 24
+
+
+def test_it_has_a_name_and_other_colours_where_the_systems_are_dark(tmp_path):
+    """Each colour that matplotlib wrote is named: one that is not would stay as it is."""
+    path = write_smoothness(STEPS, tmp_path / "w.svg", title="a<b", seam=0.1, keyframes=KEYFRAMES)
+    svg = path.read_text(encoding="utf-8")
+    root = ET.fromstring(svg)
+    assert root.get("role") == "img"
+    title = root.find("{http://www.w3.org/2000/svg}title")
+    assert title is not None
+    assert title.text == "How smooth a<b is: the distance from each frame to the next"
+    used = set(re.findall(r"(?:fill|stroke): (#[0-9a-f]{6})", svg.partition("</style>")[2]))
+    assert used
+    assert used <= set(_DARK)
 
 
 def test_a_loop_shows_the_way_back_to_its_first_frame(tmp_path):

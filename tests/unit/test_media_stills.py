@@ -83,6 +83,20 @@ def test_a_grid_larger_than_pillow_reads_can_be_inspected(tmp_path, monkeypatch)
     assert inspect_file(tmp_path / "a.png").as_dict() == record
 
 
+def test_a_contact_sheet_has_a_title_that_fits():
+    frames = [np.full((64, 64, 3), 200, np.uint8)] * 12
+    plain = contact_sheet(lambda: frames)
+    titled = contact_sheet(lambda: frames, title="a-walk: frames 0 to 11, embedded")
+    assert titled.shape[1] == plain.shape[1]
+    added = titled.shape[0] - plain.shape[0]
+    assert 0 < added < 100
+    np.testing.assert_array_equal(titled[added + 8 :], plain[8:])
+    assert (titled[:added] > 150).any()
+    narrow = contact_sheet(lambda: frames[:1], title="a-name-that-is-much-wider-than-one-frame")
+    assert narrow.shape[1] == 64 + 16
+    assert not (narrow[:20, -8:] > 150).any(), "the title ends before the edge"
+
+
 def test_a_contact_sheet_shows_and_numbers_every_frame():
     colours = [(250, 10, 10), (10, 250, 10), (10, 10, 250), (250, 250, 10), (250, 10, 250)]
     frames = [np.full((320, 320, 3), colour, np.uint8) for colour in colours]

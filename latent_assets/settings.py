@@ -158,6 +158,11 @@ class Settings:
         return self.data / "dagster"
 
     @property
+    def dagster_opened(self) -> Path:
+        """An empty file: Dagster's tables are there, and many processes may open them at once."""
+        return self.dagster_home / ".opened"
+
+    @property
     def claims_dir(self) -> Path:
         """Whose the names of walks from other folders are."""
         return self.dagster_home / "storage" / "claims"

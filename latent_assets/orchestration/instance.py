@@ -56,6 +56,8 @@ def open_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
     """The instance; its runs are seen in the web UI as well."""
     home = prepare_home(settings)
     with _in_words(home), _open(home) as instance:
+        if not settings.dagster_opened.exists():
+            settings.dagster_opened.touch()
         bury_dead_runs(instance, home)
         yield instance
 
@@ -186,7 +188,7 @@ def _told(home: Path, error: BaseException) -> LatentAssetsError | None:
 def _open(home: Path) -> dg.DagsterInstance:
     """One process at a time: two that create the tables of a fresh home at once break them.
 
-    Dagster's own processes do not know our lock; a collision with them is over after a moment.
+    Dagster's own processes do not know our lock: whoever starts them opens a fresh home first.
     """
     with _alone(home):
         for attempt in range(_ATTEMPTS):

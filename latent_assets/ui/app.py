@@ -113,7 +113,11 @@ def _dagster(settings: Settings, family: Family, definitions: str) -> Iterator[S
     """Dagster's pages, its code server and its daemon.
 
     The code server starts before Dagster is imported here: both take seconds, on two cores at once.
+    Not in a fresh folder: two that create Dagster's tables at once leave them with two versions,
+    and the daemon then ends at each start.
     """
+    if not settings.dagster_opened.exists():
+        _open_once(settings)
     library = WalkLibrary(settings.walks_dir)
     names = library.names()  # before the definitions load: what comes meanwhile is seen as new
     with tempfile.TemporaryDirectory(prefix="latent-assets-") as folder:
@@ -144,6 +148,13 @@ def _dagster(settings: Settings, family: Family, definitions: str) -> Iterator[S
                         family.end()
             family.wait()
             bury_dead_runs(instance, settings.dagster_home)
+
+
+def _open_once(settings: Settings) -> None:
+    from latent_assets.orchestration.instance import open_instance
+
+    with open_instance(settings):
+        pass
 
 
 @contextlib.contextmanager

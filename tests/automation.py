@@ -11,7 +11,7 @@ from latent_assets.orchestration.observing import WALK_FILE
 from latent_assets.walks.library import WalkLibrary
 
 SPEC = dg.AssetKey("walk_spec")
-MADE_FROM_IT = [dg.AssetKey(name) for name in ("text_encodings", "noise_path")]
+MADE_FROM_IT = [dg.AssetKey(name) for name in ("text_encodings", "noise_path", "timeline")]
 
 
 def write(studio: FakeStudio, name: str, more: str = "", frames: int = 3):

@@ -317,7 +317,7 @@ def test_plan_says_what_is_to_be_rendered_without_touching_the_store(cli, data):
     assert answer.code == 0
     assert answer.json == {
         "walk": "bird", "model": "embedded", "frames": 3, "cached": 0, "to_render": 3,
-        "to_upscale": 0, "estimate_s": None, "warnings": [],
+        "pilots": 0, "exact": True, "to_upscale": 0, "estimate_s": None, "warnings": [],
     }  # fmt: skip
     assert "to render  3" in cli("plan", "bird").out
     assert not (data / "store" / "frames").exists()
@@ -695,8 +695,8 @@ def test_render_to_files_and_back_to_a_walk_file(cli, fake, data, tmp_path):
     first = cli("render", "bird", "--json")
     assert first.code == 0, first.err
     assert {**first.json, "seconds": 0, "outputs": []} == {
-        "walk": "bird", "frames": 3, "rendered": 3, "reused": 0, "seconds": 0, "outputs": [],
-        "warnings": [], "failed_checks": [],
+        "walk": "bird", "frames": 3, "rendered": 3, "reused": 0, "pilots": 0,
+        "seconds": 0, "outputs": [], "warnings": [], "failed_checks": [],
     }  # fmt: skip
     gif = data / "outputs" / "bird" / "bird.gif"
     assert str(gif) in first.json["outputs"]
@@ -750,7 +750,7 @@ def test_the_option_metadata_takes_the_place_of_the_setting(
 
     def run(studio, *_arguments):
         seen.append(studio.settings.metadata)
-        return module.Made([], 0, [])
+        return module.Made([], 0, 0, [])
 
     module = sys.modules["latent_assets.cli.render"]
     monkeypatch.setattr(module, "_run", run)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -32,6 +34,12 @@ VECTORS = np.array(
 )
 
 
+def plain(word: str) -> str:
+    """Without the marks that accents are, for words whose marks are letters too."""
+    apart = unicodedata.normalize("NFKD", word)
+    return "".join(each for each in apart if not unicodedata.combining(each))
+
+
 @pytest.fixture
 def vocabulary():
     return Vocabulary(
@@ -51,7 +59,11 @@ def vocabulary():
         ("the dog\u2019s, the cat's: 'sunny'", ["the", "dog", "the", "cat", "sunny"]),
         ("  Café—crème!  ", ["cafe", "creme"]),
         ("", []),
-        ("🐶", []),
+        ("🐶", ["🐶"]),
+        ("a cat 🐶👍🏽 собака", ["a", "cat", "🐶", "👍", "собака"]),
+        ("smørrebrød", ["smørrebrød"]),
+        ("हिन्दी 森の猫", [plain("हिन्दी"), "森の猫"]),
+        ("\ufb01sh \uff43at", ["fish", "cat"]),
         ("ice-cream 3D", ["ice", "cream", "3d"]),
     ],
 )
@@ -165,3 +177,19 @@ def test_every_thing_that_the_model_claims_to_know_is_read_as_itself():
         for phrase in known[group]:
             assert vocabulary.read(phrase).known, phrase
             assert not vocabulary.read(phrase).unknown, phrase
+
+
+@pytest.mark.parametrize(
+    ("text", "unknown"),
+    [
+        ("a cat 🐶 собачий лес", ("🐶", "собачий", "лес")),
+        ("a cat with smørrebrød", ("smørrebrød",)),
+        ("a dog in हिन्दी", ("हिन्दी",)),
+        ("a dog → 森の猫", ("森の猫",)),
+    ],
+)
+def test_every_word_that_is_left_out_is_named_whole_in_any_script(vocabulary, text, unknown):
+    reading = vocabulary.read(text)
+    assert reading.unknown == unknown
+    assert all(word in " ".join(reading.warnings()) for word in unknown)
+    assert reading.used in {("cat",), ("dog",)}

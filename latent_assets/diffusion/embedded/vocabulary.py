@@ -41,7 +41,6 @@ beside between standing sitting
 """
 SILENT = frozenset(_SILENT_WORDS.split())
 SHORTEST_STEM = 3
-WORD = re.compile(r"[a-z0-9]+")
 POSSESSIVE = re.compile(r"'s\b")
 
 
@@ -64,9 +63,9 @@ class PromptReading:
         """What a person should know of this reading."""
         found = []
         if not self.known:
-            words = ", ".join(self.unknown) or "nothing"
+            words = f" ({', '.join(self.unknown)})" if self.unknown else ""
             found.append(
-                f"nothing in {self.text!r} is known to the embedded model ({words});"
+                f"nothing in {self.text!r} is known to the embedded model{words};"
                 " `latent-assets vocabulary` lists what it can draw"
             )
         elif self.unknown:
@@ -85,9 +84,36 @@ class PromptReading:
 
 def words_of(text: str) -> list[str]:
     """Lower-case words without accents, possessives and punctuation."""
-    plain = unicodedata.normalize("NFKD", text.lower())
-    plain = "".join(character for character in plain if not unicodedata.combining(character))
-    return WORD.findall(POSSESSIVE.sub("", plain.replace("\u2019", "'")))
+    return [_plain(word) for word in _written_words(text)]
+
+
+def _written_words(text: str) -> list[str]:
+    """The words of any script as they are written, in small letters; each emoji is one.
+
+    A letter's marks belong to it (in Hindi, vowels are marks): else a word would fall into pieces.
+    """
+    words: list[str] = []
+    inside = False
+    folded = unicodedata.normalize("NFC", text.lower()).replace("\u2019", "'")
+    for character in POSSESSIVE.sub("", folded):
+        kind = unicodedata.category(character)
+        if character.isalnum() or (inside and kind.startswith("M")):
+            if inside:
+                words[-1] += character
+            else:
+                words.append(character)
+            inside = True
+            continue
+        inside = False
+        if kind == "So":
+            words.append(character)
+    return words
+
+
+def _plain(word: str) -> str:
+    """Without accents and ligatures, as words are known."""
+    apart = unicodedata.normalize("NFKD", word)
+    return "".join(character for character in apart if not unicodedata.combining(character))
 
 
 def stems(word: str) -> Iterator[str]:
@@ -155,7 +181,8 @@ class Vocabulary:
         """Read a prompt."""
         known: list[tuple[str, str]] = []
         unknown: list[str] = []
-        words = words_of(text)
+        written = _written_words(text)
+        words = [_plain(word) for word in written]
         position = 0
         while position < len(words):
             alias = self._alias_at(words, position)
@@ -165,7 +192,7 @@ class Vocabulary:
                 known += [(phrase, word) for word in used]
                 position += length
                 continue
-            self._read_word(words[position], known, unknown)
+            self._read_word(written[position], words[position], known, unknown)
             position += 1
         used = dict.fromkeys(used_as for _, used_as in known)  # a repeated word takes no room
         kept = set(list(used)[:MAX_TOKENS])
@@ -184,13 +211,15 @@ class Vocabulary:
                 return length, self._aliases[phrase]
         return None
 
-    def _read_word(self, word: str, known: list[tuple[str, str]], unknown: list[str]) -> None:
+    def _read_word(
+        self, written: str, word: str, known: list[tuple[str, str]], unknown: list[str]
+    ) -> None:
         if word in self._trained_set:
             known.append((word, word))
         elif word not in SILENT:
             used_as = self.nearest(word)
             if used_as is None:
-                unknown.append(word)
+                unknown.append(written)
             else:
                 known.append((word, used_as))
 

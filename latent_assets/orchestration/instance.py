@@ -17,14 +17,16 @@ from pathlib import Path
 from typing import IO
 
 import dagster as dg
+import yaml
 
-from latent_assets.errors import LatentAssetsError
+from latent_assets.errors import LatentAssetsError, UsageError
 from latent_assets.settings import Settings
 from latent_assets.shipped import SHIPPED
 from latent_assets.store.atomic import is_temporary, replacing, temporary_name
 from latent_assets.store.failures import explain, explaining
 from latent_assets.store.locks import NoLocksError, lock
 from latent_assets.store.plain import plain_name
+from latent_assets.walks.problems import printable
 
 TEMPLATE = SHIPPED / "dagster" / "dagster.yaml"
 ALIVE = "alive"
@@ -33,6 +35,10 @@ DOOR = ".opening"
 """A file whose lock is held while the databases are opened."""
 WATCH_S = 5.0
 _ATTEMPTS = 5
+_MOST_CONFIG_BYTES = 2**20
+_MEND_CONFIG = "Mend it, or move it away: the project's own then takes its place."
+_MOST_REASONS = 300
+_DAMAGED = ("not a database", "malformed", "corrupt")
 _NO_ROOM_BYTES = 2**20
 _held: dict[Path, IO[str]] = {}
 """The locks of this process."""
@@ -47,8 +53,22 @@ def prepare_home(settings: Settings) -> Path:
         if not config.exists():
             with replacing(config) as temporary:
                 shutil.copyfile(TEMPLATE, temporary)
+    _check_config(config)
     os.environ["DAGSTER_HOME"] = plain_name(home)
     return home
+
+
+def _check_config(config: Path) -> None:
+    """Dagster would answer a file that is no settings with its own stack trace."""
+    try:
+        if config.stat().st_size > _MOST_CONFIG_BYTES:
+            raise UsageError(f"{config} is larger than 1 MiB", _MEND_CONFIG)
+        document = yaml.safe_load(config.read_bytes())
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        first = str(error).splitlines()[0]
+        raise UsageError(f"{config} is no YAML: {printable(first)}", _MEND_CONFIG) from None
+    if document is not None and not isinstance(document, dict):
+        raise UsageError(f"{config} holds no settings of Dagster", _MEND_CONFIG)
 
 
 @contextlib.contextmanager
@@ -167,18 +187,34 @@ def _in_words(home: Path) -> Iterator[None]:
 
 
 def _told(home: Path, error: BaseException) -> LatentAssetsError | None:
-    """SQLite has words alone, no numbers; a journal that does not fit is an I/O error to it."""
+    """The error in words, by what it comes from; None if it is a defect of ours."""
     while error.__cause__ is not None and not isinstance(error, LatentAssetsError):
         error = error.__cause__
     if isinstance(error, LatentAssetsError):
         return error
     if isinstance(error, OSError):
         return explain("use", str(error.filename or home), error)
+    if isinstance(error, dg.DagsterInvalidConfigError):
+        reasons = printable("; ".join(each.message for each in error.errors))
+        told = f"{home / 'dagster.yaml'} is refused by Dagster: {reasons[:_MOST_REASONS]}"
+        return UsageError(told, _MEND_CONFIG)
+    return _told_by_sqlite(home, error) if isinstance(error, sqlite3.DatabaseError) else None
+
+
+def _told_by_sqlite(home: Path, error: sqlite3.DatabaseError) -> LatentAssetsError | None:
+    """SQLite has words alone, no numbers; a journal that does not fit is an I/O error to it."""
+    words = str(error)
+    if any(word in words for word in _DAMAGED):
+        return LatentAssetsError(
+            f"Dagster's records in {home} are damaged: {error}",
+            f"Move {home / 'history'} and {home / 'schedules'} away: runs are then counted anew."
+            " Frames, walks and finished files are not in them.",
+        )
     if not isinstance(error, sqlite3.OperationalError):
         return None
-    if "full" in str(error) or shutil.disk_usage(home).free < _NO_ROOM_BYTES:
+    if "full" in words or shutil.disk_usage(home).free < _NO_ROOM_BYTES:
         number = errno.ENOSPC
-    elif "readonly" in str(error) or "unable to open" in str(error):
+    elif "readonly" in words or "unable to open" in words:
         number = errno.EACCES
     else:
         return None

@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 from dagster._core.test_utils import create_run_for_test
 
-from latent_assets.errors import UsageError
+from latent_assets.errors import LatentAssetsError, UsageError
 from latent_assets.orchestration.instance import ALIVE, bury_dead_runs, open_instance, show_life
 from latent_assets.settings import Settings
 from latent_assets.store import locks
@@ -89,3 +89,37 @@ def test_a_network_drive_holds_the_records(tmp_path, monkeypatch, caplog, flock)
         if flock is nfs
         else {f"The file system of {each} has no locks" for each in (home, home / ALIVE)}
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("\0garbage: [", "is no YAML"),
+        ("just words", "holds no settings of Dagster"),
+        ("storage: {bogus: 1}", "is refused by Dagster"),
+        ("run_queue: 3", "is refused by Dagster"),
+        ("#" * 2**20 + "##", "is larger than 1 MiB"),
+    ],
+)
+def test_settings_that_are_garbage_are_told_in_words(tmp_path, text, words):
+    settings = Settings(data=tmp_path)
+    settings.dagster_home.mkdir()
+    (settings.dagster_home / "dagster.yaml").write_text(text)
+    with pytest.raises(UsageError, match=words) as caught, open_instance(settings):
+        pass
+    assert len(str(caught.value)) < 700
+
+
+@pytest.mark.parametrize("name", ["history/runs.db", "schedules/schedules.db"])
+def test_records_that_are_garbage_are_told_with_the_way_out(tmp_path, name):
+    settings = Settings(data=tmp_path)
+    with open_instance(settings):
+        pass
+    (settings.dagster_home / name).write_text("garbage")
+    told = pytest.raises(LatentAssetsError, match=r"records in .* are damaged")
+    with told, open_instance(settings):
+        pass
+    for folder in ("history", "schedules"):
+        (settings.dagster_home / folder).rename(tmp_path / folder)
+    with open_instance(settings) as instance:
+        assert instance.get_runs() == []

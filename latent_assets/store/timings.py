@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from latent_assets.digests import digest_of
+from latent_assets.errors import StoreError
 from latent_assets.store.objects import open_objects
 
 if TYPE_CHECKING:
     import os
+
+logger = logging.getLogger(__name__)
 
 FOLDER = "timings"
 _KEPT = 20  # so that an estimate follows a change of machine or load
@@ -29,12 +33,15 @@ class Timings:
         self.objects = open_objects(root, **options)
 
     def record(self, profile: dict[str, Any], seconds_per_frame: float) -> None:
-        """Adds one measurement. Raises StoreError if the store cannot be written."""
+        """Adds one measurement. What cannot be noted is told in the log: it is an estimate."""
         if not _sane(seconds_per_frame):
             return
         samples = [*self._samples(profile), round(seconds_per_frame, 6)][-_KEPT:]
         data = {"profile": profile, "seconds_per_frame": samples}
-        self.objects.write(_name(profile), json.dumps(data, indent=1).encode())
+        try:
+            self.objects.write(_name(profile), json.dumps(data, indent=1).encode())
+        except StoreError as error:
+            logger.warning("the seconds of this render are not remembered: %s", error.problem)
 
     def estimate(self, profile: dict[str, Any]) -> float | None:
         """Median seconds per frame; None if nothing like it was measured.

@@ -130,3 +130,14 @@ def test_a_damaged_timing_counts_as_absent_and_is_written_over(tmp_path, content
     assert timings.estimate({**PROFILE, "num_steps": 3}) is None
     timings.record(PROFILE, 4.0)
     assert timings.estimate(PROFILE) == 4.0
+
+
+def test_a_folder_in_a_timing_s_place_stops_nothing(tmp_path, caplog):
+    timings = Timings(tmp_path)
+    timings.record({"model": "m"}, 2.0)
+    (file,) = (tmp_path / "timings").iterdir()
+    file.unlink()
+    file.mkdir()
+    assert timings.estimate({"model": "m"}) is None
+    timings.record({"model": "m"}, 2.0)
+    assert "are not remembered" in caplog.text

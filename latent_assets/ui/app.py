@@ -136,6 +136,10 @@ def _dagster(settings: Settings, family: Family, definitions: str) -> Iterator[S
         with open_instance(settings) as instance:
             dagster_pages.wait_until_up(code, family)
             with dagster_pages.pages(instance, code, LOCATION) as pages:
+                if pages.problem:
+                    family.say(
+                        f"The walks do not load, the page Deployment says why: {pages.problem}"
+                    )
                 # Last: it takes the processor for seconds, and nobody looks at it yet.
                 workspace = dagster_pages.workspace_file(Path(folder), code, LOCATION)
                 family.start("Dagster's daemon", dagster_pages.daemon(workspace, instance))
@@ -169,15 +173,14 @@ def _running(work: Callable[[], None]) -> Iterator[None]:
 
 
 def _environment(settings: Settings) -> dict[str, str]:
-    """Of the children: they run in another folder, so paths are absolute.
+    """Of the children: they run in DAGSTER_HOME, so paths are absolute.
 
-    Python looks for no modules where it is started: a file `gql.py` there is not ours.
+    Where they run, Python looks for modules: in a person's folder, a file `gql.py` is not ours.
     """
     return {
         **os.environ,
         **settings.to_environment(),
         "DAGSTER_HOME": plain_name(settings.dagster_home),
-        "PYTHONSAFEPATH": "1",
         "PYTHONUNBUFFERED": "1",
     }
 

@@ -8,6 +8,7 @@ import contextlib
 import json
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,6 +68,8 @@ class Pages:
 
     app: Starlette
     reload: Callable[[], None]
+    problem: str
+    """Why the definitions do not load; empty, if they do."""
 
 
 @contextlib.contextmanager
@@ -76,12 +79,16 @@ def pages(instance: dg.DagsterInstance, socket: Path, location: str) -> Iterator
     target = GrpcServerTarget(
         host="localhost", port=None, socket=str(socket), location_name=location
     )
+    # Its stack trace of a folder that does not load is in the pages; here a sentence is enough.
+    warnings.filterwarnings("ignore", message="Error loading repository location")
     with WorkspaceProcessContext(
         instance, version=__version__, workspace_load_target=target
     ) as context:
+        error = context.create_request_context().get_code_location_error(location)
         yield Pages(
             create_app_from_workspace_process_context(context, live_data_poll_rate=POLL_MS),
             lambda: context.reload_code_location(location),
+            "" if error is None else error.message.strip().splitlines()[0],
         )
 
 

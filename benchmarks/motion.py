@@ -1,9 +1,9 @@
 """How evenly walks move at uniform and at perceptual pace, in measures that chose and that did not.
 
-    python benchmarks/motion.py --work build/motion [--steps 25 --sampler ddim] [--walks 0,10,12]
-                                [--write]
+    python benchmarks/motion.py --work build/motion [--model embedded-fast] [--walks 0,10,12]
+                                [--steps 25 --sampler ddim] [--frames 60] [--write]
 
-Sixteen walks of 60 frames with the embedded model: ten from prompt to prompt, two closed, two
+Sixteen walks of 60 frames with an embedded model: ten from prompt to prompt, two closed, two
 through noise, two grids of 8 x 8. Every walk is rendered at both paces in one run,
 through the project's own store in the work directory: a second call renders nothing. --write puts
 the table into docs/motion.md and draws docs/images/motion.svg.
@@ -53,20 +53,20 @@ GRIDS = (
 )
 
 
-def walks() -> dict[str, dict]:
-    """The sixteen walk files, without their pace."""
+def walks(frames: int = FRAMES) -> dict[str, dict]:
+    """The sixteen walk files, without their pace; frames: of those that are no grids."""
     found: dict[str, dict] = {}
     for a, b in WAYS:
-        found[f"{a} → {b}"] = {"kind": "interpolation", "prompts": [a, b], "frames": FRAMES}
+        found[f"{a} → {b}"] = {"kind": "interpolation", "prompts": [a, b], "frames": frames}
     for prompts in LOOPS:
         found[f"loop: {', '.join(prompts)}"] = {
             "kind": "interpolation",
             "prompts": list(prompts),
             "closed": True,
-            "frames": FRAMES,
+            "frames": frames,
         }
     for prompt in NOISE:
-        found[f"noise: {prompt}"] = {"kind": "noise_loop", "prompt": prompt, "frames": FRAMES}
+        found[f"noise: {prompt}"] = {"kind": "noise_loop", "prompt": prompt, "frames": frames}
     for prompts in GRIDS:
         found[f"grid: {', '.join(prompts)}"] = {
             "kind": "grid",
@@ -120,8 +120,8 @@ def figures(pictures: list, kind: str, closed: bool) -> dict:
     return found
 
 
-def run(work: Path, sampler: str, num_steps: int, only: list[int]) -> list[dict]:
-    """Renders and measures; one entry for each walk."""
+def run(work: Path, how: dict, frames: int, only: list[int]) -> list[dict]:
+    """Renders and measures; one entry for each walk. how: fields of the walk files."""
     os.environ["LATENT_ASSETS_DATA"] = str(work)
     from latent_assets.pacing import make_timeline
     from latent_assets.rendering import RenderResult, render_frames
@@ -131,10 +131,9 @@ def run(work: Path, sampler: str, num_steps: int, only: list[int]) -> list[dict]
     from latent_assets.walks.schema import WALK_ADAPTER
 
     studio = Studio.open(Settings.from_environment())
-    common = {"seed": SEED, "guidance_scale": GUIDANCE, "batch_size": 12}
-    common |= {"sampler": sampler, "num_steps": num_steps, "model": "embedded"}
+    common = {"seed": SEED, "batch_size": 12, **how}
     rows = []
-    for name, document in (list(walks().items())[number] for number in only):
+    for name, document in (list(walks(frames).items())[number] for number in only):
         row: dict = {"walk": name, "kind": document["kind"]}
         for pace in ("uniform", "perceptual"):
             walk = WALK_ADAPTER.validate_python({**document, **common, "pace": pace})
@@ -327,14 +326,20 @@ def main() -> None:
     """Run it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, default=ROOT / "build" / "motion")
-    parser.add_argument("--sampler", default="ddim")
-    parser.add_argument("--steps", type=int, default=25)
+    parser.add_argument("--model", default="embedded")
+    parser.add_argument("--sampler", default="ddim", help="For a model that can be told.")
+    parser.add_argument("--steps", type=int, default=25, help="For a model that can be told.")
+    parser.add_argument("--frames", type=int, default=FRAMES)
     parser.add_argument("--walks", help="Their numbers, from 0: 0,3,12; default: all.")
     parser.add_argument("--write", action="store_true", help="Into docs/.")
     arguments = parser.parse_args()
     arguments.work.mkdir(parents=True, exist_ok=True)
     only = range(len(walks())) if arguments.walks is None else map(int, arguments.walks.split(","))
-    rows = run(arguments.work.absolute(), arguments.sampler, arguments.steps, list(only))
+    how = {"model": arguments.model}
+    if arguments.model == "embedded":
+        how |= {"sampler": arguments.sampler, "num_steps": arguments.steps}
+        how |= {"guidance_scale": GUIDANCE}
+    rows = run(arguments.work.absolute(), how, arguments.frames, list(only))
     (arguments.work / "motion.json").write_text(json.dumps(rows, indent=1))
     blind(arguments.work, seed=int.from_bytes(os.urandom(4), "big"))
     text = table(rows)

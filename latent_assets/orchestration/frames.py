@@ -25,6 +25,7 @@ from latent_assets.rendering import RenderResult, render_frames
 from latent_assets.store import DamagedError, MissingError
 from latent_assets.store.parallel import in_order
 from latent_assets.studio import Studio, WalkSpec
+from latent_assets.walks.order import rendering_order
 
 RENDER = "render"
 NEWEST_PX = 192
@@ -40,16 +41,20 @@ _paces: dict[str, Pace] = {}
     description="Cut the walk into chunks of frames.",
 )
 def plan_chunks(walk_spec: dict) -> list[dg.DynamicOutput]:
-    """One chunk is rendered by one step; a chunk holds many batches."""
+    """One chunk is rendered by one step; a chunk holds many batches.
+
+    The first holds frames from all over the walk, the next those between them: `rendering_order`.
+    """
     spec = WalkSpec.from_json(walk_spec)
     count, size = spec.walk.frames, spec.walk.chunk_size
-    width = len(str(count))
+    starts = range(0, count, size)
+    width = len(str(len(starts)))
     return [
         dg.DynamicOutput(
-            {"start": start, "stop": min(start + size, count)},
-            mapping_key=f"frames_{start:0{width}}_to_{min(start + size, count) - 1:0{width}}",
+            {"number": number, "of": len(starts), "start": start, "stop": min(start + size, count)},
+            mapping_key=f"part_{number:0{width}}_of_{len(starts)}",
         )
-        for start in range(0, count, size)
+        for number, start in enumerate(starts, start=1)
     ]
 
 
@@ -67,7 +72,9 @@ def render_chunk(
 ) -> dict:
     """What the chunk took: frames rendered and reused, seconds."""
     spec = paced(walk_spec, timeline)
-    recipes = spec.recipes()[chunk["start"] : chunk["stop"]]
+    order = rendering_order(spec.walk)[chunk["start"] : chunk["stop"]]
+    walk = spec.recipes()
+    recipes = [walk[place] for place in order]
     result = RenderResult()
     manners, pace = manners_of(context, onlooker), pace_of(context.run_id)
 
@@ -92,9 +99,9 @@ def render_chunk(
     for problem in result.damaged:
         context.log.warning(problem)
     context.log.info(
-        "frames %d to %d: %d rendered, %d reused",
-        chunk["start"],
-        chunk["stop"] - 1,
+        "part %d of %d: %d frames rendered, %d reused",
+        chunk["number"],
+        chunk["of"],
         result.rendered,
         result.reused,
     )

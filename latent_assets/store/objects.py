@@ -12,7 +12,6 @@ import stat
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +24,8 @@ from latent_assets.store.failures import explain
 
 _FOLDERS = 256
 """Objects lie in folders named after the first two hex digits of their key."""
+_AT_ONCE = 64
+"""So many requests are under way at once."""
 _ENTRIES_PER_LOOK = 16
 """So many entries of a listing take as long as looking for one object (docs/store.md)."""
 
@@ -213,6 +214,10 @@ class RemoteObjects:
                 try:
                     # Cached listings would hide what other processes have written meanwhile.
                     options = {"use_listings_cache": False, **self._options}
+                    if self.root.startswith("s3"):
+                        # Of itself it opens ten, and a thousand questions wait for each other.
+                        more = {"max_pool_connections": _AT_ONCE}
+                        options["config_kwargs"] = {**more, **options.get("config_kwargs", {})}
                     file_system, path = url_to_fs(self.root, **options)
                 except Exception as error:
                     raise explain("open", self.root, error) from error
@@ -251,9 +256,7 @@ class RemoteObjects:
             return asked & {entry.name for entry in listed if entry.size}
         system, root = self._open()
         try:
-            with ThreadPoolExecutor(self.parallel) as pool:
-                there = pool.map(lambda name: _is_there(system, f"{root}/{name}"), asked)
-                return {name for name, found in zip(asked, there, strict=True) if found}
+            return set(_there(system, root, list(asked)))
         except Exception as error:
             raise explain("look into", self.root, error) from error
 
@@ -298,14 +301,18 @@ class RemoteObjects:
         return []
 
 
-def _is_there(system: Any, path: str) -> bool:
-    """Whether the object exists and is not empty: one request, where `info` takes two to say no."""
-    try:
-        return bool(system.cat_file(path, start=0, end=1))
-    except FileNotFoundError:
-        return False
-    except Exception:  # noqa: BLE001 - an empty object has no first byte: stores name it as they like
-        return bool(system.info(path)["size"])
+def _there(system: Any, root: str, names: list[str]) -> Iterator[str]:
+    """Those that exist and are not empty: one request each, where `info` takes two to say no."""
+    paths = [f"{root}/{name}" for name in names]
+    first, last = [0] * len(paths), [1] * len(paths)
+    many = {"batch_size": _AT_ONCE} if system.async_impl else {}
+    answers = system.cat_ranges(paths, first, last, on_error="return", **many)
+    for name, path, answer in zip(names, paths, answers, strict=True):
+        if isinstance(answer, FileNotFoundError):
+            continue
+        # An empty object has no first byte: stores name that as they like.
+        if system.info(path)["size"] if isinstance(answer, Exception) else answer:
+            yield name
 
 
 def _modified(info: dict[str, Any]) -> float:

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from s3_server import s3_server
 
 from latent_assets.errors import StoreError
 from latent_assets.store import (
@@ -35,26 +36,20 @@ def frame_of(number):
 
 
 @pytest.fixture(scope="module")
-def options():
-    pytest.importorskip("s3fs")
-    server_module = pytest.importorskip("moto.server")
-    server = server_module.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield {
-        "key": "test",
-        "secret": "test",
-        "client_kwargs": {"endpoint_url": f"http://{host}:{port}"},
-    }
-    server.stop()
+def server():
+    with s3_server() as running:
+        yield running
 
 
 @pytest.fixture
-def url(options, request):
-    import s3fs  # noqa: PLC0415 - an extra package
+def options(server):
+    return server.options
 
+
+@pytest.fixture
+def url(server, request):
     bucket = hashlib.sha256(request.node.name.encode()).hexdigest()[:20]
-    s3fs.S3FileSystem(**options).mkdir(bucket)
+    server.make_bucket(bucket)
     return f"s3://{bucket}/walks/store"
 
 

@@ -94,8 +94,14 @@ def enlarge(disk: Path, size: str) -> None:
     subprocess.run(["mount", "-o", f"remount,size={size}", str(disk)], check=True)
 
 
+def assert_fails(answer: Answer, code: int) -> None:
+    """The exit code, and one JSON object that says the same as the words on stderr."""
+    assert answer.code == answer.json["exit_code"] == code, answer.err
+    assert answer.json["error"] in answer.err
+
+
 def assert_says_full(answer: Answer, place: Path) -> None:
-    assert (answer.code, answer.out) == (1, "")
+    assert_fails(answer, 1)
     assert f"{place}" in answer.err
     assert "No space left on device" in answer.err
     assert "Free some space" in answer.err
@@ -167,7 +173,7 @@ def test_a_place_that_must_not_be_used(data, place, mode, code):
     path.chmod(mode)
     answer = render(data, powerless=True)
     path.chmod(0o700)
-    assert (answer.code, answer.out) == (code, "")
+    assert_fails(answer, code)
     assert "Permission denied" in answer.err
     assert str(path if place != "." else data) in answer.err
     assert code == 2 or "Give this user the right" in answer.err
@@ -187,7 +193,7 @@ def test_records_of_dagster_that_must_not_be_written(data, place):
     path.chmod(0o400 if path.is_file() else 0o500)
     answer = render(data, powerless=True)
     path.chmod(mode)
-    assert (answer.code, answer.out) == (1, "")
+    assert_fails(answer, 1)
     assert "Permission denied" in answer.err
     assert str(data / "dagster") in answer.err
 

@@ -45,7 +45,8 @@ def verify_frames(
     path = Path(target)
     digests: dict[str, str] = {}
     film: tuple[Provenance, Walk, films.Finish] | None = None
-    if is_there(target) and path.suffix not in WALK_SUFFIXES:
+    # No walk has a dot in its name: what has another ending is meant as a finished file.
+    if path.suffix not in WALK_SUFFIXES and (path.suffix or is_there(target)):
         record = read_record(path)
         keys = list(record.frame_keys)
         digests = dict(zip(record.frame_keys, record.frame_digests, strict=True))

@@ -115,23 +115,26 @@ def _at(file: BinaryIO, place: int, length: int) -> bytes:
 def between(file: BinaryIO, opening: bytes, closing: bytes, limit: int) -> bytes | None:
     """What stands between the first `opening` and the next `closing`; None without both.
 
-    Raises ValueError if that is more than `limit` bytes. The file is read once, in pieces.
+    Raises ValueError if that is more than `limit` bytes. The file is read once, in pieces, and
+    each piece is looked at once: time goes with the file's length.
     """
     file.seek(0, os.SEEK_SET)
-    kept, overlap, found = b"", len(opening) - 1, False
+    tail, parts, kept = b"", None, 0
     while piece := file.read(_CHUNK):
-        kept += piece
-        if not found:
-            place = kept.find(opening)
+        piece = tail + piece  # what is looked for may lie across their border
+        if parts is None:
+            place = piece.find(opening)
             if place < 0:
-                kept = kept[-overlap:]
+                tail = piece[1 - len(opening) :]
                 continue
-            kept, found = kept[place + len(opening) :], True
-        end = kept.find(closing, max(0, len(kept) - len(piece) - len(closing)))
-        if end >= 0:
-            kept = kept[:end]
-        if len(kept) > limit:
+            piece, parts = piece[place + len(opening) :], []
+        end = piece.find(closing)
+        border = end if end >= 0 else max(0, len(piece) - len(closing) + 1)
+        parts.append(piece[:border])
+        tail = piece[border:]
+        kept += border
+        if kept > limit:
             raise ValueError(f"its record has more than {limit} bytes")
         if end >= 0:
-            return kept
+            return b"".join(parts)
     return None

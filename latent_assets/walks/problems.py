@@ -11,13 +11,16 @@ from pydantic import ValidationError
 
 from latent_assets.errors import WalkProblem
 from latent_assets.foreign import printable
-from latent_assets.walks.schema import KINDS, FieldError
+from latent_assets.walks.forms import group_form, text_form
+from latent_assets.walks.schema import KINDS, FieldError, fields_of
 from latent_assets.walks.written import as_written
 
 FieldPath = tuple[str | int, ...]
 Lines = dict[FieldPath, int]
 MAX_PROBLEMS = 200
 _SHOWN_VALUE = 60
+_MEANT = {"text": "prompt", "frame": "at", "time": "at", "place": "at", "easing": "ease"}
+"""Fields of a keyframe as other programs call them."""
 
 _PLAIN_MESSAGES = {
     "missing": "is required",
@@ -25,11 +28,7 @@ _PLAIN_MESSAGES = {
     "int_type": "must be a whole number",
     "float_type": "must be a number",
     "finite_number": "must be a finite number",
-    "string_type": "must be text; put it in quotes",
     "list_type": "must be a list, one item per line, each after a dash",
-    "model_type": "must be a group of `field: value` lines",
-    "model_attributes_type": "must be a group of `field: value` lines",
-    "dict_type": "must be a group of `field: value` lines",
     "int_from_float": "must be a whole number",
     "int_parsing_size": "is too large",
     "string_unicode": "holds characters that are no text",
@@ -70,7 +69,8 @@ def problems_of(
         elif isinstance(cause := (detail.get("ctx") or {}).get("error"), FieldError):
             location = (*path, *cause.path)
             path, detail["input"] = as_written(document, location), cause.value
-        if path != location and path in lines:  # as it was written, not as we made it
+        keyframe = path[:1] == ("keyframes",)
+        if (path != location or keyframe) and path in lines:  # as written, not as we made it
             detail["input"] = _value(document, path)
         field = dotted(path) or "walk"
         if (field, message) in seen:
@@ -116,7 +116,7 @@ def _field_path(location: tuple[int | str, ...], lines: Mapping[FieldPath, int])
     return path
 
 
-def _message(  # noqa: PLR0911 - a table of cases
+def _message(  # noqa: C901, PLR0911 - a table of cases
     detail: dict[str, Any], path: FieldPath, kind: str | None
 ) -> str:
     context = detail.get("ctx") or {}
@@ -124,10 +124,12 @@ def _message(  # noqa: PLR0911 - a table of cases
         case "union_tag_not_found" | "union_tag_invalid":
             return f"must be one of: {', '.join(KINDS)}"
         case "extra_forbidden":
-            return _unknown_field(str(path[-1]) if path else "?", kind, nested=len(path) > 1)
-        case "string_type" if detail["input"] is None:
-            return "is empty; write the text behind it, in quotes"
-        case "missing" if kind:
+            return _unknown_field(path or ("?",), kind)
+        case "string_type":
+            return text_form(detail["input"], path)
+        case "model_type" | "model_attributes_type" | "dict_type":
+            return group_form(detail["input"], path)
+        case "missing" if kind and len(path) == 1:
             return f"is required for the kind {kind}"
         case "literal_error":
             return f"must be one of: {context.get('expected', '').replace(' or ', ', ')}"
@@ -153,15 +155,19 @@ def _bound(kind: str, context: dict[str, Any]) -> str:
     return f"must be {words} {limit:g}" if isinstance(limit, float) else f"must be {words} {limit}"
 
 
-def _unknown_field(name: str, kind: str | None, *, nested: bool) -> str:
+def _unknown_field(path: FieldPath, kind: str | None) -> str:
     model = KINDS.get(kind or "")
-    if model is None or nested:
+    if model is None:
         return "is not a field here"
-    return f"is not a field of the kind {kind}{_hint(name, sorted(model.model_fields))}"
+    of = f"of the kind {kind}" if len(path) == 1 else "here"
+    return f"is not a field {of}{_hint(str(path[-1]), fields_of(model, path[:-1]))}"
 
 
 def _hint(name: str, known: Sequence[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
+    if not known:
+        return ""
+    close = [_MEANT[name]] if _MEANT.get(name) in known else []
+    close = close or difflib.get_close_matches(name, known, n=1)
     return f"; did you mean `{close[0]}`?" if close else f"; known are: {', '.join(known)}"
 
 

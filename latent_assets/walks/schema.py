@@ -393,7 +393,22 @@ KINDS: dict[str, type[_Walk]] = {
     "noise_loop": NoiseLoop,
     "guidance_sweep": GuidanceSweep,
 }
+_GROUPS: dict[object, type[_Part]] = {
+    "keyframes": Keyframe,
+    "prompts": Keyframe,  # as a map
+    "output": Output,
+    "upscale": Upscale,
+    "checks": Checks,
+    "schedule": Schedule,
+}
 WALK_ADAPTER: TypeAdapter[Walk] = TypeAdapter(Annotated[Walk, Field(discriminator="kind")])
+
+
+def fields_of(walk: type[_Part], path: tuple[str | int, ...]) -> list[str]:
+    """The fields of the group at a path in a walk's file, () being the walk; none of an unknown."""
+    group = next((_GROUPS[part] for part in reversed(path) if part in _GROUPS), None)
+    model = group if path else walk
+    return sorted(model.model_fields) if model else []
 
 
 class FieldError(ValueError):

@@ -43,6 +43,7 @@ def placed(document: Mapping[str, Any], most_frames: int) -> Mapping[str, Any]:
         rest = [{k: v for k, v in each.items() if k != "at"} for each in keyframes]
         return _with(document, field, rest)  # what is wrong there is told
     before = int(not closed and _stands_later(keyframes))
+    _refuse_one_as_end(keyframes, frames - 1, ("keyframes", before + len(keyframes) - 1, "at"))
     fps = _fps(document)
     end = frames if closed else frames - 1
     found = [
@@ -91,6 +92,16 @@ def _refuse_two_places(written: object) -> None:
             if isinstance(each, dict) and "at" in each:
                 message = "has two places: leave `at` out, the number before it says where"
                 raise PlaceError(message, ("keyframes", index, "at"), None)
+
+
+def _refuse_one_as_end(keyframes: list[dict[str, Any]], end: int, path: FieldPath) -> None:
+    last = keyframes[-1].get("at")
+    if len(keyframes) > 1 and _is_whole(last) and last == 1:
+        message = (
+            "is the second frame where others stand by frame or time; the last frame is"
+            f" {end}, and its place needs no `at`"
+        )
+        raise PlaceError(message, path, last)
 
 
 def _of_map(key: object, value: object) -> dict[str, Any]:

@@ -416,7 +416,12 @@ def test_a_wrong_setting_ends_with_2_and_names_the_variable(cli, monkeypatch, va
 
 def test_a_finished_file_that_is_not_there_is_called_a_file(cli, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert "there is no file none.gif\n" in cli("verify", "none.gif").err
+    for command in ("verify", "inspect"):
+        answer = cli(command, "none.gif")
+        assert (answer.code, answer.err.splitlines()[0]) == (
+            2,
+            "latent-assets: none.gif does not exist",
+        )
     (tmp_path / "old.gif").touch()
     assert "old.gif is no walk file\n" in cli("plan", "old.gif").err
 

@@ -1,5 +1,6 @@
 """What comes from outside is data: it is read within bounds, and shown without effect."""
 
+import io
 import json
 import math
 import os
@@ -7,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from floods import FLOODS, RECORD, SCRIPT, flood
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,7 +22,7 @@ from latent_assets.foreign import (
     read_json,
     to_json,
 )
-from latent_assets.media import Provenance, inspect_file
+from latent_assets.media import containers, inspect_file
 from latent_assets.walks.loading import load_walk
 from latent_assets.walks.yaml_text import WalkLoader, dump
 
@@ -121,35 +123,38 @@ def test_a_walk_file_from_a_record_shows_what_it_holds(walk):
 
 # --- records --------------------------------------------------------------------------------------
 
-RECORD = json.dumps(Provenance(walk={"name": "w"}, model={}).as_dict()).encode()
-SCRIPT = b'<script type="application/json" id="provenance">'
-FLOODS = {
-    "svg": (b"<?xml ", b"<dc:description>"),
-    "svg heads": (b"", b"<?xml "),
-    "html": (b"<!doctype html>", SCRIPT),
-    "xmp": (b"RIFF\0\0\0\0WEBP", b"<la:provenance>"),
-    "avif": (b"\0\0\0 ftypavif", b"<la:provenance>"),
-    "jpeg": (b"\xff\xd8", b"\xff\xfe\0\x03a"),
-    "gif comments": (b"GIF89a" + bytes(7), b"!\xfe\x01{\0"),
-    "gif pictures": (b"GIF89a" + bytes(7), b"," + bytes(9) + b"\x02\0"),
-    "gif blocks": (b"GIF89a" + bytes(7) + b"!\xfe", b"\x01a"),
-    "png chunks": (b"\x89PNG\r\n\x1a\n", b"\0\0\0\0tEXt\0\0\0\0"),
-    "mp4 boxes": (b"\0\0\0\x10ftypisom\0\0\0\0", b"\0\0\0\x08free"),
-    "mp4 movies": (b"\0\0\0\x10ftypisom\0\0\0\0\0\0\0\0moov", b"\0\0\0\x08trak"),
-    "entities": (b"<?xml <dc:description>", b"&#1"),
-}  # fmt: skip
-
 
 @pytest.mark.parametrize("name", FLOODS)
 def test_a_flood_of_beginnings_is_read_once(tmp_path, name):
     """Each beginning looked for its end: 200 kB took 15 s, 5 MB never ended."""
-    head, part = FLOODS[name]
     path = tmp_path / "flood"
-    path.write_bytes(head + part * (4_000_000 // len(part)))
+    path.write_bytes(flood(FLOODS[name], 1_000_000))
     started = time.process_time()
     with pytest.raises(FinishedFileError):
         inspect_file(path)
     assert time.process_time() - started < 20
+
+
+def test_what_stands_between_is_read_once_however_small_the_pieces(monkeypatch):
+    """Each piece was put behind a copy of all before it: 4 MB took more than 10 s in 64 bytes."""
+    monkeypatch.setattr(containers, "_CHUNK", 64)
+    content = b"x" * 100 + b"<a>" + b"y<" * 2_000_000
+    started = time.process_time()
+    assert containers.between(io.BytesIO(content), b"<a>", b"</a>", 8 * 2**20) is None
+    found = containers.between(io.BytesIO(content + b"</a><a>"), b"<a>", b"</a>", 8 * 2**20)
+    assert found == content[103:]
+    assert time.process_time() - started < 8
+
+
+@given(st.binary(max_size=40), st.binary(max_size=40), st.integers(1, 30))
+def test_what_stands_between_is_found_wherever_the_pieces_end(before, inside, piece):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(containers, "_CHUNK", piece)
+        file = io.BytesIO(before + b"<ab>" + inside + b"</ab>" + before)
+        assert (
+            containers.between(file, b"<ab>", b"</ab>", 99)
+            == (file.getvalue().split(b"<ab>", 1)[1].split(b"</ab>", 1)[0])
+        )
 
 
 def test_a_record_has_a_longest_length(tmp_path):

@@ -347,6 +347,26 @@ guidance_scale: .nan
         (BASE + "schedule: {cron: 0 2 *}\n", "schedule.cron", 4, '"0 2 * * *" for every night'),
         (BASE + "schedule: {cron: 0 2 * * *, timezone: Mars}\n", "schedule.timezone", 4, "zone"),
         (BASE + 'description: "\\e"\nsize: 65.5\n', "size", 5, "whole number of pixels"),
+        (BASE + "schedule: '@daily'\n", "schedule", 4, ', as {cron: "@daily"}'),
+        (BASE + "schedule: 0 3 * * MON\n", "schedule", 4, ', as {cron: "0 3 * * MON"}'),
+        (BASE + "schedule: often\n", "schedule", 4, ', as {cron: "@daily"}'),
+        (BASE + "output: gif\n", "output", 4, ", as {formats: [gif, mp4], fps: 12}"),
+        (BASE + "output: {format: gif}\n", "output.format", 4, "did you mean `formats`?"),
+        (BASE + "output: {x: 1}\n", "output.x", 4, "known are: captions, formats"),
+        (BASE + "checks: block\n", "checks", 4, ", as {on_failure: block}"),
+        (BASE + "output: {upscale: {}}\n", "output.upscale.factor", 4, "is required"),
+        (
+            "kind: interpolation\nprompts: [{text: a dog}, a cat]\nframes: 5\n",
+            "prompts[0]", 2, "under `keyframes` in place of `prompts`: - {prompt: a cat, at: 30}",
+        ),
+        ("kind: noise_loop\nframes: 5\nprompt: {text: a}\n", "prompt", 3, "the text alone"),
+        (
+            "kind: interpolation\nkeyframes: [a dog, {prompt: a cat}]\nframes: 5\n",
+            "keyframes[0]", 2, "a list of texts alone is called `prompts`",
+        ),
+        (
+            PLACES["at"] % "0.5, frame: 30", "keyframes[1].frame", 3, "did you mean `at`?",
+        ),
     ],
 )  # fmt: skip
 def test_a_mistake_is_told_at_its_field_and_line_with_its_cure(text, field, line, message):
@@ -378,6 +398,7 @@ def test_a_mistake_is_told_at_its_field_and_line_with_its_cure(text, field, line
         ('"a cat" in a hat', "so it has to end at the next one"),
         ("'tis a cat", "so it has to end at the next one"),
         ("a cat: in a hat", "must be text; put it in quotes"),
+        ("a cat: 3", "a colon and a blank make a group of fields of it"),
         ("1984", "must be text; put it in quotes"),
         ("", "is empty; write the text behind it, in quotes"),
         ("null", "is empty; write the text behind it, in quotes"),

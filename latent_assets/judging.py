@@ -82,7 +82,12 @@ def make_inputs(
     generator = np.random.default_rng(5)
     shape = (frames, *size, 4)
     return {
-        "tokens": np.array([tokenizer.pad(tokenizer.encode(each, names)) for each in prompts]),
+        "tokens": np.array(
+            [
+                tokenizer.pad(tokenizer.encode(each, names), padding=checkpoint.padding)
+                for each in prompts
+            ]
+        ),
         "latents": generator.standard_normal(shape).astype(np.float32),
         "noise": generator.standard_normal(shape).astype(np.float32),
     }

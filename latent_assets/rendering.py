@@ -16,6 +16,7 @@ from latent_assets.diffusion.protocol import Engine, FloatArray, ImageArray
 from latent_assets.diffusion.schedule import sampling_schedule
 from latent_assets.digests import digest_of
 from latent_assets.errors import ModelError
+from latent_assets.prompt_syntax import TEXT
 from latent_assets.store import DamagedError, MissingError, Receipt, environment, pixel_digest
 from latent_assets.store.receipts import Environment, utc_now
 from latent_assets.studio import Studio, start_up_profile, timing_profile
@@ -75,7 +76,7 @@ def encode_prompts(
         engine = _engine_for(studio, rendering, manners)
         with manners.turn():
             for key, prompt in missing.items():
-                found[key] = engine.encode_text([prompt])[0]
+                found[key] = _encoded(engine, rendering, prompt)
                 studio.encodings.write(key, found[key])
     return np.stack([found[key] for key in keys])
 
@@ -83,8 +84,19 @@ def encode_prompts(
 def encoding_key(rendering: Rendering, prompt: str) -> str:
     """The key of a text encoding: what determines it."""
     return digest_of(
-        {"weights": rendering.weights, "precision": rendering.precision, "prompt": prompt}
+        {
+            "weights": rendering.weights,
+            "precision": rendering.precision,
+            "prompt": prompt,
+            **rendering.beyond_text(),
+        }
     )
+
+
+def _encoded(engine: Engine, rendering: Rendering, prompt: str) -> FloatArray:
+    if rendering.prompt_syntax == TEXT:
+        return engine.encode_text([prompt])[0]
+    return engine.encode_weighted(prompt, rendering.chunks)
 
 
 def encodings_of(studio: Studio, recipes: Sequence[FrameRecipe]) -> dict[str, FloatArray]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from latent_assets.diffusion import registry
-from latent_assets.diffusion.protocol import Engine, EngineOptions, ModelInfo
+from latent_assets.diffusion.protocol import Engine, EngineOptions, ModelInfo, Prompt
 from latent_assets.diffusion.schedule import SAMPLER_VERSION
 from latent_assets.errors import (
     InvalidModelError,
@@ -30,6 +30,7 @@ from latent_assets.media.early_layers import NAME as MEASURE
 from latent_assets.media.signing import Credentials
 from latent_assets.media.stills import MAX_SIDE_PX
 from latent_assets.own_sampling import fitted
+from latent_assets.prompt_syntax import TEXT, PromptSyntax
 from latent_assets.settings import MODELS, Settings
 from latent_assets.shipped import SHIPPED_MODELS
 from latent_assets.store import (
@@ -159,8 +160,8 @@ class Studio:
     """Model name -> what is known of it without loading it."""
     load_engine: Callable[[str], Engine]
     """Model name -> the loaded model; loaded once per process."""
-    read_prompt: Callable[[str, str], Sequence[str]]
-    """(model name, prompt) -> warnings; raises ModelError if the model cannot take the prompt."""
+    read_prompt: Callable[[str, str, PromptSyntax], Prompt]
+    """(model name, prompt, syntax) -> how it is read; ModelError if the model cannot take it."""
     download_notice: Callable[[str], str]
     """Model name -> what its first render downloads, in words; empty if all is at hand."""
     open_upscaling: Callable[[str, int], Upscaling]
@@ -183,8 +184,8 @@ class Studio:
             upscaled=FrameStore(settings.store_url, folder=UPSCALED),
             describe_model=lambda name: registry.describe_model(name, source),
             load_engine=lambda name: registry.load_engine(name, source, options),
-            read_prompt=lambda name, text: (
-                registry.read_prompt(name, source, text, settings.truncate).warnings
+            read_prompt=lambda name, text, syntax: registry.read_prompt(
+                name, source, text, settings.truncate, syntax
             ),
             download_notice=lambda name: registry.download_notice(name, source),
             open_upscaling=lambda method, factor: open_upscaling(
@@ -231,11 +232,22 @@ class Studio:
             sampler_version=SAMPLER_VERSION,
             num_steps=walk.num_steps,
             spacing=walk.spacing,
-            unconditional=walk.negative_prompt,
+            unconditional=walk.read(walk.negative_prompt),
             model_in_recipe=info.name_in_recipes,
+            prompt_syntax=walk.prompt_syntax,
+            chunks=self._chunks(chosen, walk),
         )
         _check_grid(name, walk, shown_size(walk, rendering.size))
         return WalkSpec(name, walk, rendering, "-".join(differs))
+
+    def _chunks(self, model: str, walk: Walk) -> int:
+        """How often the model's tokens the longest of the walk's weighted prompts has."""
+        if walk.prompt_syntax == TEXT:
+            return 1
+        guided = getattr(walk, "guidance_scale", None) != 1
+        prompts = [*prompt_fields(walk).values(), *([walk.negative_prompt] if guided else [])]
+        read = (self.read_prompt(model, prompt, walk.prompt_syntax) for prompt in prompts)
+        return max(each.chunks for each in read)
 
     def _describe(self, walk: str, model: str, *, named: bool) -> ModelInfo:
         """named: whether the walk file has the model's name; then a wrong one is the file's."""
@@ -321,7 +333,7 @@ class Studio:
         stored = self.frames.contains(recipes)
         missing = tuple(key for key in recipes if key not in stored)
         most = unknown.at_most - len(stored)
-        warnings = self.read_prompts(spec)
+        warnings = (*self.read_prompts(spec), *advice(spec.walk))
         if notice := self.download_notice(spec.rendering.model):
             warnings = (*warnings, notice)
         to_upscale = 0 if spec.walk.output.upscale is None else spec.walk.frames
@@ -355,11 +367,12 @@ class Studio:
         warnings: list[str] = []
         problems: list[WalkProblem] = []
         fields = prompt_fields(spec.walk)
-        if spec.rendering.unconditional:
-            fields["negative_prompt"] = spec.rendering.unconditional
+        if spec.walk.negative_prompt:
+            fields["negative_prompt"] = spec.walk.negative_prompt
         for name, prompt in fields.items():
             try:
-                warnings += self.read_prompt(spec.rendering.model, prompt)
+                syntax = spec.walk.prompt_syntax
+                warnings += self.read_prompt(spec.rendering.model, prompt, syntax).warnings
             except ModelError as error:
                 problems.append(WalkProblem(spec.name, name, f"{error.problem}. {error.cure}"))
         if problems:

@@ -9,9 +9,16 @@ from pathlib import Path
 
 import numpy as np
 
-from latent_assets.diffusion.protocol import EngineOptions, FloatArray, ImageArray, ModelInfo
+from latent_assets.diffusion.protocol import (
+    EngineOptions,
+    FloatArray,
+    ImageArray,
+    ModelInfo,
+    Prompt,
+)
 from latent_assets.diffusion.schedule import SamplingSchedule
 from latent_assets.diffusion.tensorflow_runtime import Device
+from latent_assets.prompt_syntax import WEIGHTED, parse
 from latent_assets.settings import Settings
 from latent_assets.shipped import PROJECT_ROOT
 from latent_assets.store import EncodingStore, FrameStore, TimelineStore, Timings
@@ -88,6 +95,10 @@ class FakeEngine:
         shape = (TOKENS, WIDTH)
         return np.stack([gaussian(0, shape, f"{self.info.name} {text}") for text in prompts])
 
+    def encode_weighted(self, prompt: str, chunks: int) -> FloatArray:
+        self.counts.encoded.append(prompt)
+        return gaussian(0, (TOKENS * chunks, WIDTH), f"{self.info.name} weighted {prompt}")
+
     def predict_noise(self, latents: FloatArray, timestep: int, context: FloatArray) -> FloatArray:
         shift = _shift(context)
         return (0.5 * latents + shift * (1 + timestep) / 1000).astype(np.float32)
@@ -157,7 +168,9 @@ def fake_studio(
         upscaled=FrameStore(settings.store_url, folder=UPSCALED),
         describe_model=lambda name: fake_info(name, weights),
         load_engine=load_engine,
-        read_prompt=lambda _name, _text: (),
+        read_prompt=lambda _name, text, syntax: Prompt(
+            text, 1, chunks=len(parse(text)) if syntax == WEIGHTED else 1
+        ),
         download_notice=lambda _name: "",
         open_upscaling=lambda method, factor: open_upscaling(method, factor, UPSCALER),
         counts=counts,

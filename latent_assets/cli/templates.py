@@ -8,6 +8,7 @@ guidance_scale: 3       # how closely the pictures follow the prompt; 1 switches
 num_steps: 25           # denoising steps per frame
 batch_size: 6           # frames per forward pass
 # negative_prompt: ""   # what the pictures should not show
+# prompt_syntax: weighted   # (word:1.3), [word], BREAK, more than 75 tokens
 # sampler: ddim         # or dpm++2m, euler
 # size: 512             # pixels, or [height, width]; default: the model's own size
 # model: embedded       # or stable-diffusion-1, stable-diffusion-2.1, or your own in data/models

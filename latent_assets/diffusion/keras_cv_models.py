@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from latent_assets.diffusion import tokenizer
+from latent_assets.diffusion import prompt_chunks, tokenizer
 from latent_assets.diffusion.protocol import FloatArray
 from latent_assets.diffusion.stable_diffusion import STABLE_DIFFUSION_2_1, StableDiffusionModel
 from latent_assets.diffusion.tensorflow_engine import LatentModels
@@ -102,12 +102,29 @@ def _build(second: bool, precision: str) -> tuple[Any, Any, Any]:
 
 
 def assemble(
-    networks: tuple[Any, Any, Any], truncate: bool, names: Mapping[str, Sequence[int]] | None = None
+    networks: tuple[Any, Any, Any],
+    truncate: bool,
+    names: Mapping[str, Sequence[int]] | None = None,
+    padding: int = tokenizer.END_OF_TEXT,
 ) -> LatentModels:
-    """The loaded networks as the engine wants them; names: what stands for tokens of its own."""
+    """The loaded networks as the engine wants them.
+
+    names: what stands for tokens of its own; padding: the id behind a prompt's end.
+    """
     _release_memory()
     encoder, denoiser, decoder = networks
-    return LatentModels(_prompt_encoder(encoder, truncate, names), denoiser, decoder, encoder)
+    encode_ids = _ids_encoder(encoder)
+
+    def pad(ids: list[int]) -> list[int]:
+        return tokenizer.pad(ids, truncate, padding)
+
+    def encode_prompt(text: str) -> FloatArray:
+        return encode_ids(pad(tokenizer.encode(text, names)))
+
+    def encode_weighted(prompt: str, chunks: int) -> FloatArray:
+        return prompt_chunks.encode(prompt, chunks, encode_ids, pad, names)
+
+    return LatentModels(encode_prompt, encode_weighted, denoiser, decoder, encoder)
 
 
 def _release_memory() -> None:
@@ -121,10 +138,8 @@ def _release_memory() -> None:
         ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
-def _prompt_encoder(
-    encoder: Any, truncate: bool, names: Mapping[str, Sequence[int]] | None
-) -> Callable[[str], FloatArray]:
-    """Prompt -> (77, D) float32, by a function that is traced once."""
+def _ids_encoder(encoder: Any) -> Callable[[Sequence[int]], FloatArray]:
+    """77 ids -> (77, D) float32, by a function that is traced once."""
     import tensorflow as tf
 
     shape = (1, tokenizer.MAX_TOKENS)
@@ -134,12 +149,11 @@ def _prompt_encoder(
     def encode(tokens: Any) -> Any:
         return encoder([tokens, positions], training=False)
 
-    def encode_prompt(text: str) -> FloatArray:
-        ids = tokenizer.pad(tokenizer.encode(text, names), truncate)
+    def encode_ids(ids: Sequence[int]) -> FloatArray:
         with precision_scope("float32"):
             return np.asarray(encode(tf.constant([ids], tf.int32)))[0]
 
-    return encode_prompt
+    return encode_ids
 
 
 @contextlib.contextmanager

@@ -91,6 +91,8 @@ class Prompt:
     text: str
     token_count: int
     warnings: tuple[str, ...] = field(default=())
+    chunks: int = 1
+    """Of a weighted prompt: how many times the model's tokens it takes."""
 
 
 class Engine(Protocol):
@@ -109,6 +111,13 @@ class Engine(Protocol):
 
         Each row depends on its prompt alone, never on its neighbours in the call: prompts are
         encoded one by one, so that an encoding is the same bytes in every walk.
+        """
+        ...
+
+    def encode_weighted(self, prompt: str, chunks: int) -> FloatArray:
+        """The encoding of a weighted prompt (`prompt_syntax`), (T * chunks, D) float32.
+
+        A prompt that is shorter is filled up. Raises ModelError for one that is longer.
         """
         ...
 
@@ -131,7 +140,7 @@ class Engine(Protocol):
         """The whole denoising loop.
 
         noise: (B, h, w, 4) float32, the latents at the first (largest) timestep;
-        context: (B, T, D) float32; unconditional: (T, D) float32;
+        context: (B, T, D) float32, T also a multiple of the model's tokens; unconditional: (T, D);
         guidance_scale: (B,) float32, uncond + s * (cond - uncond), no second pass if all are 1.
         Returns the final latents, (B, h, w, 4) float32.
         """

@@ -16,6 +16,7 @@ from typing import Protocol
 from latent_assets.diffusion import embedded, embedded_models, keras_cv_models, tokenizer, weights
 from latent_assets.diffusion.checkpoints import networks
 from latent_assets.diffusion.checkpoints.models import Checkpoint, ModelFiles, open_checkpoint
+from latent_assets.diffusion.prompt_chunks import chunks_of
 from latent_assets.diffusion.protocol import Engine, EngineOptions, ModelInfo, Prompt
 from latent_assets.diffusion.stable_diffusion import (
     STABLE_DIFFUSION_MODELS,
@@ -25,6 +26,7 @@ from latent_assets.diffusion.stable_diffusion import (
 from latent_assets.diffusion.tensorflow_engine import LatentModels, TensorFlowEngine
 from latent_assets.diffusion.tensorflow_runtime import check_precision, prepare_device
 from latent_assets.errors import UsageError
+from latent_assets.prompt_syntax import TEXT, WEIGHTED, PromptSyntax, parse
 
 EMBEDDED, EMBEDDED_FAST = "embedded", "embedded-fast"
 COMES_WITH_THE_PROJECT = (EMBEDDED, EMBEDDED_FAST)
@@ -83,19 +85,36 @@ def describe_model(name: str, source: WeightsSource) -> ModelInfo:
     return model.info(weights.weights_digest(model, source.models_dir, source.weights_dir))
 
 
-def read_prompt(name: str, source: WeightsSource, text: str, truncate: bool = False) -> Prompt:
+def read_prompt(
+    name: str,
+    source: WeightsSource,
+    text: str,
+    truncate: bool = False,
+    syntax: PromptSyntax = TEXT,
+) -> Prompt:
     """How many tokens a model makes of a prompt, and what it will not understand of it.
 
-    Raises ModelError if the model cannot take it: if it is too long, unless `truncate`.
+    Raises ModelError if the model cannot take it: if it is too long, unless `truncate` or it is
+    weighted; PromptSyntaxError for a weighted one that is not well written.
     """
     if name in COMES_WITH_THE_PROJECT:
-        reading = _vocabulary(source.embedded_dir).read(text)
-        return Prompt(text, len(reading.used), reading.warnings())
+        vocabulary = _vocabulary(source.embedded_dir)
+        if syntax == TEXT:
+            reading = vocabulary.read(text)
+            return Prompt(text, len(reading.used), reading.warnings())
+        reading, _ = vocabulary.read_weighted(text)
+        warnings = reading.warnings()
+        if len(parse(text)) > 1:
+            warnings += ("BREAK says nothing to the embedded model, which reads 16 words at once",)
+        return Prompt(text, len(reading.used), warnings)
     names = None
     if is_checkpoint(name, source):
         names = find_checkpoint(name, source).placeholders.ids()
     else:
         _stable_diffusion(name)
+    if syntax == WEIGHTED:
+        chunks = chunks_of(text, names)
+        return Prompt(text, sum(len(chunk.ids) for chunk in chunks), chunks=len(chunks))
     ids = tokenizer.encode(text, names)
     tokenizer.pad(ids, truncate)
     warnings = (tokenizer.too_long(ids),) if len(ids) > tokenizer.MAX_TOKENS else ()

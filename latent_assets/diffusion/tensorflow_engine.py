@@ -45,6 +45,8 @@ class LatentModels:
     """The parts of a loaded model; see the module's docstring for their shapes."""
 
     encode_prompt: Callable[[str], FloatArray]
+    encode_weighted: Callable[[str, int], FloatArray]
+    """A weighted prompt and a number of chunks -> (T * chunks, D)."""
     denoiser: Any
     decoder: Any
     text_encoder: Any = None
@@ -76,6 +78,10 @@ class TensorFlowEngine:
         rows = [self._models.encode_prompt(prompt) for prompt in prompts]
         return np.stack(rows) if rows else np.zeros(shape, np.float32)
 
+    def encode_weighted(self, prompt: str, chunks: int) -> FloatArray:
+        """A weighted prompt -> (T * chunks, D); see `protocol.Engine`."""
+        return self._models.encode_weighted(prompt, chunks)
+
     def predict_noise(self, latents: FloatArray, timestep: int, context: FloatArray) -> FloatArray:
         """(B, h, w, 4), timestep, (B, T, D) -> (B, h, w, 4); see `protocol.Engine`."""
         latents, context = self._checked(latents, context)
@@ -104,7 +110,7 @@ class TensorFlowEngine:
         noise, context = self._checked(noise, context)
         scale = np.broadcast_to(np.asarray(guidance_scale, np.float32), len(noise))
         unconditional = np.broadcast_to(np.asarray(unconditional, np.float32), context.shape)
-        loop = self._loop(noise.shape[1:], guided=not np.all(scale == 1))
+        loop = self._loop(noise.shape[1:], context.shape[1], guided=not np.all(scale == 1))
         time = sampling_loop.timestep_embedding(schedule.timesteps)
         return self._in_parts(
             lambda *batch: loop(*batch, time, schedule.coefficients),
@@ -149,12 +155,13 @@ class TensorFlowEngine:
                 f"They are (frames, height/{info.downscale}, width/{info.downscale},"
                 f" {info.latent_channels}); height and width are {_allowed_sizes(info)}.",
             )
-        expected = (len(latents), info.tokens, info.context_width)
+        chunks = context.shape[1] // info.tokens if context.ndim == 3 else 1  # noqa: PLR2004
+        expected = (len(latents), info.tokens * max(chunks, 1), info.context_width)
         if context.shape != expected:
             raise ModelError(f"the context has shape {context.shape}; it should be {expected}")
         return latents, context
 
-    def _loop(self, latent_shape: tuple[int, ...], guided: bool) -> Callable[..., Any]:
+    def _loop(self, latent_shape: tuple[int, ...], tokens: int, guided: bool) -> Callable[..., Any]:
         if self.options.reference:
             guidance = sampling_loop.guided_in_two_calls
         else:
@@ -162,11 +169,11 @@ class TensorFlowEngine:
         reference = self.options.reference
         build = sampling_loop.build_stepwise_loop if reference else sampling_loop.build_loop
         return self._function(
-            (guidance.__name__, latent_shape),
+            (guidance.__name__, latent_shape, tokens),
             lambda: build(
                 partial(guidance, self._denoise),
                 (latent_shape[0], latent_shape[1], latent_shape[2]),
-                (self.info.tokens, self.info.context_width),
+                (tokens, self.info.context_width),
                 self.jit_compile,
                 self.info.prediction,
             ),

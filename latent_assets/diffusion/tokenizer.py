@@ -75,18 +75,19 @@ def _marker_ids(run: str) -> list[int]:
     ]
 
 
-def pad(ids: list[int], truncate: bool = False) -> list[int]:
-    """Exactly 77 ids, filled up with the end marker as KerasCV does.
+def pad(ids: list[int], truncate: bool = False, padding: int = END_OF_TEXT) -> list[int]:
+    """Exactly 77 ids, filled up with the end marker as KerasCV does, or with another id.
 
     Raises ModelError for more than 77, unless `truncate`: then the first 75 of the text count.
     """
     if len(ids) <= MAX_TOKENS:
-        return ids + [END_OF_TEXT] * (MAX_TOKENS - len(ids))
+        return ids + [padding] * (MAX_TOKENS - len(ids))
     if truncate:
         return [*ids[: MAX_TOKENS - 1], END_OF_TEXT]
     raise ModelError(
         too_long(ids, "would be"),
-        "Shorten it, or set LATENT_ASSETS_TRUNCATE=on to have the rest ignored.",
+        "Shorten it, write `prompt_syntax: weighted` in the walk to have it read in parts of"
+        f" {MAX_TOKENS - MARKERS}, or set LATENT_ASSETS_TRUNCATE=on to have the rest ignored.",
     )
 
 

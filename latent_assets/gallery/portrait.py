@@ -15,6 +15,7 @@ from latent_assets.store import FrameStore
 from latent_assets.studio import WalkSpec
 from latent_assets.walks.points import Arc, Blend, ContextPoint, prompts_of
 from latent_assets.walks.route import is_closed, prompt_places, route
+from latent_assets.walks.schema import prompt_fields
 
 
 @dataclass(frozen=True)
@@ -49,10 +50,11 @@ def portrait(
     """
     walk = spec.walk
     points = route(walk)
+    written = {walk.read(prompt): prompt for prompt in prompt_fields(walk).values()}
     prompts = list(dict.fromkeys(p for point in points for p in prompts_of(point.context)))
     for prompt, _ in prompt_places(walk):
-        if prompt not in prompts:
-            prompts.append(prompt)
+        if walk.read(prompt) not in prompts:
+            prompts.append(walk.read(prompt))
     number = {prompt: index for index, prompt in enumerate(prompts)}
     return {
         "name": spec.name,
@@ -65,10 +67,11 @@ def portrait(
         "scales": [float(s) for s in walk.guidance_scales]
         if walk.kind == "guidance_sweep"
         else None,
-        "prompts": prompts,
-        "corners": [number[p] for p in walk.prompts] if walk.kind == "grid" else None,
+        "prompts": [written[prompt] for prompt in prompts],
+        "corners": [number[walk.read(p)] for p in walk.prompts] if walk.kind == "grid" else None,
         "keyframes": [
-            [number[prompt], round(float(place), 4)] for prompt, place in prompt_places(walk)
+            [number[walk.read(prompt)], round(float(place), 4)]
+            for prompt, place in prompt_places(walk)
         ]
         if walk.kind != "grid"
         else [],

@@ -138,7 +138,7 @@ def _not_as_alone(
     for prompt, frame in reached:
         if frame is not None:
             noise, scale = points[frame].noise, points[frame].guidance_scale
-            alone = FrameRecipe(spec.rendering, Blend.at(prompt), noise, scale)
+            alone = FrameRecipe(spec.rendering, Blend.at(spec.walk.read(prompt)), noise, scale)
             if keys[frame : frame + 1] != [alone.key]:
                 wrong.append(frame)
     return wrong

@@ -6,8 +6,9 @@ from fractions import Fraction
 from math import ceil, floor
 
 from latent_assets.foreign import printable
+from latent_assets.prompt_syntax import foreign
 from latent_assets.walks.route import lengths_on_every_prompt, prompt_places
-from latent_assets.walks.schema import GuidanceSweep, Interpolation, Walk
+from latent_assets.walks.schema import GuidanceSweep, Interpolation, Walk, prompt_fields
 
 _TOLD = 3
 _LONGEST = 40
@@ -15,6 +16,21 @@ _LONGEST = 40
 
 def advice(walk: Walk) -> tuple[str, ...]:
     """Sentences for people, each of one thing."""
+    return (*_foreign_prompts(walk), *_missed(walk))
+
+
+def _foreign_prompts(walk: Walk) -> tuple[str, ...]:
+    """What was written for another program."""
+    fields = {**prompt_fields(walk), "negative_prompt": walk.negative_prompt}
+    sentences = (
+        printable(sentence)
+        for prompt in dict.fromkeys(fields.values())
+        for sentence in foreign(prompt, walk.prompt_syntax)
+    )
+    return tuple(dict.fromkeys(sentences))
+
+
+def _missed(walk: Walk) -> tuple[str, ...]:
     if not isinstance(walk, GuidanceSweep) and walk.waits_for_places:
         return ()
     missed = missed_keyframes(walk)

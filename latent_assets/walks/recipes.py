@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from latent_assets.digests import digest_of
+from latent_assets.prompt_syntax import TEXT
 from latent_assets.walks.points import (
     ContextPoint,
     NoisePoint,
@@ -24,6 +25,9 @@ from latent_assets.walks.schema import Walk
 
 RECIPE_SCHEMA = 1
 """Raised when the meaning of a recipe changes; every frame is then rendered anew."""
+
+_PLAIN = {"prompt_syntax": TEXT, "chunks": 1}
+"""What a recipe means that does not say it."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,14 @@ class Rendering:
     """The negative prompt, or the empty one."""
     model_in_recipe: str = ""
     """What stands for the model in a recipe, if not its name: a model may then be renamed."""
+    prompt_syntax: str = TEXT
+    chunks: int = 1
+    """Of a walk of weighted prompts: how often 75 tokens its longest prompt has."""
+
+    def beyond_text(self) -> dict[str, object]:
+        """What a recipe says of weighted prompts; nothing where prompts are text."""
+        said = {"prompt_syntax": self.prompt_syntax, "chunks": self.chunks}
+        return {name: value for name, value in said.items() if value != _PLAIN[name]}
 
 
 @dataclass(frozen=True)
@@ -74,6 +86,7 @@ class FrameRecipe:
             "unconditional": how.unconditional if guided else None,
             "context": self.context.as_dict(),
             "noise": self.noise.as_dict(),
+            **how.beyond_text(),
         }
 
     @classmethod
@@ -86,7 +99,7 @@ class FrameRecipe:
             raise ValueError(f"a recipe of schema {document.get('schema')!r}, not {RECIPE_SCHEMA}")
         told = document["model"]
         other = "" if model in (None, told) else told
-        settled = {**document, "model": model or told, "model_in_recipe": other}
+        settled = {**_PLAIN, **document, "model": model or told, "model_in_recipe": other}
         named = {field.name: settled[field.name] for field in fields(Rendering)}
         named["size"] = tuple(named["size"])
         named["unconditional"] = named["unconditional"] or ""

@@ -194,6 +194,7 @@ def _noise(walk: Walk, position: Fraction) -> NoisePoint:
 
 def _interpolation(walk: Interpolation) -> Callable[[Fraction], FramePoint]:
     anchors = walk.anchors
+    read = [walk.read(anchor.prompt) for anchor in anchors]
     places = _places(walk)
     seeds = [walk.seed if anchor.seed is None else anchor.seed for anchor in anchors]
     seeded = len(set(seeds)) > 1 or seeds[0] != walk.seed
@@ -210,13 +211,14 @@ def _interpolation(walk: Interpolation) -> Callable[[Fraction], FramePoint]:
         at = place * unit if rest else place.numerator * times
         a, b, local = locate(at, marks, anchors, eased=eased)
         start, end = anchors[a].prompt, anchors[b].prompt
+        from_prompt, to_prompt = read[a], read[b]
         noise: NoisePoint = still
         if seeded:
             noise = NoiseArc.of(seeds[a], seeds[b], local)
         elif walk.noise != "fixed":
             noise = _noise(walk, place)
         caption = start if not local else f"{start} → {end}, {float(local):.0%}"
-        return FramePoint(context_at(start, end, local), noise, scale, caption)
+        return FramePoint(context_at(from_prompt, to_prompt, local), noise, scale, caption)
 
     return point
 
@@ -230,9 +232,11 @@ def _grid(walk: Grid) -> Iterable[FramePoint]:
 
 
 def _cell(walk: Grid) -> Callable[[Fraction, Fraction, str], FramePoint]:
+    prompts = [walk.read(prompt) for prompt in walk.prompts]
+
     def cell(u: Fraction, v: Fraction, caption: str) -> FramePoint:
         stream = f"cell at {u}, {v}" if walk.noise == "varying" else ""
-        context = Blend.of(bilinear_weights(u, v), walk.prompts)
+        context = Blend.of(bilinear_weights(u, v), prompts)
         noise = Gaussian(walk.seed, stream)
         return FramePoint(context, noise, exact(walk.guidance_scale), caption)
 
@@ -244,16 +248,16 @@ def _prompt_walk(walk: PromptWalk, position: Fraction) -> FramePoint:
     step = exact(walk.step_size)
     context: ContextPoint
     if walk.is_loop:
-        context = Orbit(walk.prompt, walk.seed, step * walk.frames, position)
+        context = Orbit(walk.read(walk.prompt), walk.seed, step * walk.frames, position)
     else:
-        context = Offset.of(walk.prompt, walk.direction, walk.seed, step * steps)
+        context = Offset.of(walk.read(walk.prompt), walk.direction, walk.seed, step * steps)
     caption = f"{walk.prompt}, step {float(steps):.4g}"
     return FramePoint(context, _noise(walk, position), exact(walk.guidance_scale), caption)
 
 
 def _noise_loop(walk: NoiseLoop, turn: Fraction) -> FramePoint:
     return FramePoint(
-        Blend.at(walk.prompt),
+        Blend.at(walk.read(walk.prompt)),
         Loop.of(walk.seed, turn),
         exact(walk.guidance_scale),
         f"{walk.prompt}, {float(turn) * 360:.0f}°",
@@ -263,5 +267,8 @@ def _noise_loop(walk: NoiseLoop, turn: Fraction) -> FramePoint:
 def _guidance_sweep(walk: GuidanceSweep) -> Iterable[FramePoint]:
     for scale in walk.guidance_scales:
         yield FramePoint(
-            Blend.at(walk.prompt), Gaussian(walk.seed), exact(scale), f"guidance {scale:g}"
+            Blend.at(walk.read(walk.prompt)),
+            Gaussian(walk.seed),
+            exact(scale),
+            f"guidance {scale:g}",
         )

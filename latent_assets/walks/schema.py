@@ -24,6 +24,7 @@ from pydantic import (
     model_validator,
 )
 
+from latent_assets.prompt_syntax import PromptSyntax, PromptSyntaxError, read_plainly
 from latent_assets.walks.cron import check_cron
 from latent_assets.walks.fields import (
     Ease,
@@ -40,6 +41,7 @@ from latent_assets.walks.fields import (
 )
 from latent_assets.walks.written import PlaceError, placed
 
+FieldPath = tuple[str | int, ...]
 MAX_FRAMES = 10_000
 MAX_GRID_SIDE = 64
 NAME_PATTERN = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*")
@@ -167,6 +169,9 @@ class _Walk(_Part):
     """Determines the noise, the same on every machine."""
     negative_prompt: PromptText = ""
     """What the pictures should not show."""
+    prompt_syntax: PromptSyntax = "text"
+    """text: prompts are read as they stand; weighted: (word:1.3), (word), [word], BREAK, and more
+    than 75 tokens."""
     num_steps: Annotated[int, Field(ge=2, le=500)] = 25
     """Denoising steps per frame."""
     sampler: Sampler = "ddim"
@@ -184,6 +189,20 @@ class _Walk(_Part):
     output: Output = Field(default_factory=Output)
     checks: Checks = Field(default_factory=Checks)
     schedule: Schedule | None = None
+
+    @model_validator(mode="after")
+    def _readable_prompts(self) -> _Walk:
+        written = {**_placed_prompts(self), ("negative_prompt",): self.negative_prompt}
+        for path, prompt in written.items():
+            try:
+                self.read(prompt)
+            except PromptSyntaxError as error:
+                raise FieldError(f"is not well written: {error}", path, prompt) from None
+        return self
+
+    def read(self, prompt: str) -> str:
+        """One of its prompts as recipes have it: weights as exact fractions."""
+        return read_plainly(prompt, self.prompt_syntax)
 
     @property
     def size_px(self) -> tuple[int, int] | None:
@@ -414,7 +433,7 @@ def fields_of(walk: type[_Part], path: tuple[str | int, ...]) -> list[str]:
 class FieldError(ValueError):
     """Wrong about a field within the group that is checked."""
 
-    def __init__(self, message: str, path: tuple[str | int, ...], value: object) -> None:
+    def __init__(self, message: str, path: FieldPath, value: object) -> None:
         super().__init__(message)
         self.path = path
         self.value = value
@@ -469,18 +488,31 @@ def _counted(lengths: Iterable[int]) -> str:
     return " and ".join(map(str, lengths))
 
 
+def _placed_prompts(walk: Any) -> dict[FieldPath, str]:
+    """By the path of its field."""
+    if getattr(walk, "keyframes", None) is not None:
+        return {("keyframes", i, "prompt"): each.prompt for i, each in enumerate(walk.keyframes)}
+    if hasattr(walk, "prompts"):
+        return {("prompts", i): prompt for i, prompt in enumerate(walk.prompts or [])}
+    return {("prompt",): walk.prompt}
+
+
 def prompt_fields(walk: Walk) -> dict[str, str]:
     """Every prompt that the walk names, by its field, in order; the negative prompt not."""
-    if isinstance(walk, Interpolation) and walk.keyframes is not None:
-        return {f"keyframes[{i}].prompt": each.prompt for i, each in enumerate(walk.keyframes)}
-    if isinstance(walk, Interpolation | Grid):
-        return {f"prompts[{i}]": prompt for i, prompt in enumerate(walk.prompts or [])}
-    return {"prompt": walk.prompt}
+    return {_dotted(path): prompt for path, prompt in _placed_prompts(walk).items()}
+
+
+def _dotted(path: FieldPath) -> str:
+    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return "".join(parts).lstrip(".")
 
 
 def walk_prompts(walk: Walk) -> list[str]:
-    """Every prompt that the walk names, each once, in order; the negative prompt not."""
-    return list(dict.fromkeys(prompt_fields(walk).values()))
+    """Every prompt that the walk names, as recipes have it, each once, in order.
+
+    The negative prompt not.
+    """
+    return list(dict.fromkeys(walk.read(prompt) for prompt in _placed_prompts(walk).values()))
 
 
 def json_schema() -> dict[str, Any]:

@@ -135,7 +135,12 @@ class Recorder:
 
 def test_other_numbers_of_frames_and_steps_cost_no_new_trace(engine, inputs):
     recorder = Recorder(engine._models.denoiser)
-    models = LatentModels(engine._models.encode_prompt, recorder, engine._models.decoder)
+    models = LatentModels(
+        engine._models.encode_prompt,
+        engine._models.encode_weighted,
+        recorder,
+        engine._models.decoder,
+    )
     fresh = TensorFlowEngine(engine.info, models, EngineOptions())
     run(fresh, inputs)
     traces = len(recorder.traces)
@@ -155,7 +160,10 @@ def test_no_second_pass_is_made_at_guidance_scale_1(engine, inputs):
             return super().call(inputs, training)
 
     models = LatentModels(
-        engine._models.encode_prompt, Counting(engine._models.denoiser), engine._models.decoder
+        engine._models.encode_prompt,
+        engine._models.encode_weighted,
+        Counting(engine._models.denoiser),
+        engine._models.decoder,
     )
     counting = TensorFlowEngine(engine.info, models, EngineOptions())
     run(counting, inputs, scale=[1.0, 1.0, 1.0])
@@ -226,7 +234,10 @@ def test_an_overflow_in_the_decoder_alone_is_found(engine, inputs):
             return tf.where(bad, float("inf"), pictures)
 
     models = LatentModels(
-        engine._models.encode_prompt, engine._models.denoiser, Overflowing(engine._models.decoder)
+        engine._models.encode_prompt,
+        engine._models.encode_weighted,
+        engine._models.denoiser,
+        Overflowing(engine._models.decoder),
     )
     broken = TensorFlowEngine(engine.info, models, EngineOptions())
     (fault,) = find_faults(latents, broken.decode(latents))
@@ -273,3 +284,38 @@ def test_xla_on_the_cpu_gives_the_same_pictures(engine, inputs):
     compiled = load_engine("embedded", SOURCE, EngineOptions(jit_compile=True))
     pictures = compiled.decode(run(compiled, inputs, rows=slice(0, 1)))
     assert np.abs(pictures.astype(int) - expected.astype(int)).max() <= 1
+
+
+def test_weights_move_the_words_of_the_embedded_model(engine):
+    plain, one = (
+        engine.encode_text(["a red apple"])[0],
+        engine.encode_weighted("a (red:1) apple", 1),
+    )
+    assert one.tobytes() == plain.tobytes()
+    more = engine.encode_weighted("a (red:1.5) apple", 1)
+    assert np.array_equal(more[0], np.float32(1.5) * plain[0])
+    assert np.array_equal(more[1:], plain[1:])
+
+
+class LooksAtAll:
+    """A denoiser whose noise is the mean of the context."""
+
+    def call(self, inputs, **_options):
+        import tensorflow as tf
+
+        latents, _, context = inputs
+        return tf.zeros_like(latents) + tf.reduce_mean(context, axis=(1, 2))[:, None, None, None]
+
+
+def test_a_context_of_several_parts_is_sampled(engine, inputs):
+    parts = engine._models
+    models = LatentModels(parts.encode_prompt, parts.encode_weighted, LooksAtAll(), parts.decoder)
+    looking = TensorFlowEngine(engine.info, models, EngineOptions())
+    schedule, scale = sampling_schedule("ddim", 2), np.ones(len(inputs.noise), np.float32)
+    ones = np.ones_like(inputs.context)
+    longer, nothing = np.concatenate([ones, 3 * ones], axis=1), np.zeros((32, 192), np.float32)
+    once = looking.sample(inputs.noise, 2 * ones, inputs.unconditional, scale, schedule)
+    twice = looking.sample(inputs.noise, longer, nothing, scale, schedule)
+    assert np.allclose(once, twice, atol=1e-5)
+    with pytest.raises(ModelError, match=r"context has shape \(\d+, 20, 192\)"):
+        looking.sample(inputs.noise, longer[:, :20], nothing, scale, schedule)

@@ -6,9 +6,10 @@ import pytest
 from fakes import fake_studio
 
 from latent_assets.errors import ModelError
-from latent_assets.rendering import render_again, render_frames
+from latent_assets.rendering import encoding_key, render_again, render_frames
 from latent_assets.settings import Settings
 from latent_assets.walks.loading import parse_walk
+from latent_assets.walks.recipes import FrameRecipe
 
 
 def render(studio, frames: int, batch_size: int):
@@ -72,3 +73,19 @@ def test_frames_are_not_verified_with_another_model(tmp_path, weights, precision
     with pytest.raises(ModelError, match=told):
         render_again(studio, recipes)
     assert studio.counts.encoded == []
+
+
+def test_weighted_prompts_are_encoded_at_the_length_of_the_longest(tmp_path):
+    studio = fake_studio(tmp_path)
+    text = (
+        "kind: interpolation\nframes: 3\nprompt_syntax: weighted\n"
+        "prompts: ['a (cat:1.3)', a BREAK dog]\n"
+    )
+    spec = studio.specify("w", parse_walk(text, "w.yaml"))
+    result = render_frames(studio, spec.recipes(), batch_size=3)
+    assert result.rendered == 3
+    assert studio.counts.encoded == ["a (cat:13/10)", "a BREAK dog", ""]
+    lengths = {studio.encodings.read(encoding_key(spec.rendering, p)).shape for p in spec.prompts}
+    assert lengths == {(8, 6)}
+    again = FrameRecipe.from_dict(studio.frames.read_receipt(spec.recipes()[1].key).recipe)
+    assert render_again(studio, [again]).shape == (1, 32, 32, 3)

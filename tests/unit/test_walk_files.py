@@ -634,3 +634,16 @@ def test_a_walk_file_says_the_same_in_json(tmp_path):
     )
     assert again == walk
     assert recipes_of(again, rendering) == recipes_of(walk, rendering)
+
+
+def test_a_weighted_prompt_that_is_not_well_written_is_told_with_its_line():
+    text = (
+        "kind: interpolation\nframes: 3\nprompt_syntax: weighted\nprompts:\n  - a cat\n"
+        "  - a (dog:1,3)\n"
+    )
+    with pytest.raises(InvalidWalkError) as told:
+        parse_walk(text, "w.yaml")
+    (problem,) = told.value.problems
+    assert (problem.field, problem.line) == ("prompts[1]", 6)
+    assert "':1,3)' is no weight" in problem.message
+    parse_walk(text.replace("weighted", "text"), "w.yaml")

@@ -46,3 +46,12 @@ def test_between_two_keyframes_of_one_prompt_every_frame_shows_it(more):
 def test_a_loop_is_told_of_too():
     (sentence,) = told(7, "prompts: [a, b]\nclosed: true")
     assert "b (between frames 3 and 4): 6 or 8 frames meet all" in sentence
+
+
+def test_prompts_written_for_another_program_are_told_also_of_a_paced_walk():
+    prompts = 'prompts: ["a (cat:1.3)", a dog]\nnegative_prompt: a BREAK b\npace: perceptual'
+    assert [sentence.split(" is read")[0] for sentence in told(2, prompts)] == [
+        "'(cat:1.3)'",
+        "'a BREAK b'",
+    ]
+    assert told(2, 'prompt_syntax: weighted\nprompts: ["a (cat:1.3)", a dog]') == ()

@@ -194,3 +194,35 @@ def test_a_models_name_is_not_in_the_key_if_something_else_stands_for_it():
     assert named("castles").key == named("renamed").key != RECIPE.key
     again = FrameRecipe.from_dict(json.loads(json.dumps(named("castles").as_dict())), "renamed")
     assert again == named("renamed")
+
+
+def test_weighted_prompts_stand_in_recipes_with_exact_weights(studio, keys):
+    def weighted(prompt):
+        return {"prompt_syntax": "weighted", "prompts": [prompt, "a dog"]}
+
+    walk = WALK_ADAPTER.validate_python({**WALK, **weighted("a (cat:1.3) BREAK b")})
+    recipe = studio.specify("w", walk).recipes()[0]
+    document = json.loads(json.dumps(recipe.as_dict()))
+    assert document["context"] == {"op": "blend", "terms": [["1", "a (cat:13/10) BREAK b"]]}
+    assert (document["prompt_syntax"], document["chunks"]) == ("weighted", 2)
+    assert FrameRecipe.from_dict(document) == recipe
+    assert keys(**weighted("a (cat:1.3) BREAK b")) == keys(**weighted("a  (cat: 13/10) BREAK b"))
+    changed = zip(keys(**weighted("a (cat:1.3)")), keys(**weighted("a (cat:1.2)")), strict=True)
+    assert [one != other for one, other in changed] == [True] * 8 + [False]
+
+
+def test_a_longer_prompt_makes_every_frame_of_its_walk_longer(studio):
+    walk = {**WALK, "prompt_syntax": "weighted", "prompts": ["a", "b"]}
+    chunks = [
+        studio.specify("w", WALK_ADAPTER.validate_python({**walk, **more})).rendering.chunks
+        for more in (
+            {},
+            {"negative_prompt": "x BREAK y BREAK z"},
+            {"negative_prompt": "x BREAK y BREAK z", "guidance_scale": 1.0},
+        )
+    ]
+    assert chunks == [1, 3, 1]
+
+
+def test_recipes_of_text_do_not_speak_of_weights():
+    assert not {"prompt_syntax", "chunks"} & set(RECIPE.as_dict())

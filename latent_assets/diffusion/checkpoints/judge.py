@@ -140,8 +140,11 @@ def pipeline_of(text: Any, unet: Any, vae: Any, tokenizer: Any) -> Any:
     )
 
 
-def tokenizer_of(vocabulary: Path) -> Any:
-    """CLIP's tokenizer of transformers, from OpenAI's published merges."""
+def tokenizer_of(vocabulary: Path, architecture: str) -> Any:
+    """CLIP's tokenizer of transformers, from OpenAI's published merges.
+
+    That of 2.x fills up with the first word of the vocabulary, as published.
+    """
     from transformers import CLIPTokenizer
 
     # 256 bytes as printable characters, in the order of OpenAI's encoder.
@@ -155,7 +158,8 @@ def tokenizer_of(vocabulary: Path) -> Any:
     words += ["<|startoftext|>", "<|endoftext|>"]
     ids = {word: number for number, word in enumerate(words)}
     merges = [tuple(line.split()) for line in lines]
-    return CLIPTokenizer(vocab=ids, merges=merges, model_max_length=77)
+    padding = {"pad_token": "!"} if architecture == "sd2" else {}
+    return CLIPTokenizer(vocab=ids, merges=merges, model_max_length=77, **padding)
 
 
 def extend_by_hand(text: Any, embeddings: list[list[str]]) -> None:
@@ -224,7 +228,7 @@ def main(request_file: str, answer_file: str) -> None:
     arrays = dict(np.load(request["arrays"]))
     text, unet, vae = load_networks(request)
     vocabulary = request.get("vocabulary")
-    tokenizer = tokenizer_of(Path(vocabulary)) if vocabulary else None
+    tokenizer = tokenizer_of(Path(vocabulary), request["architecture"]) if vocabulary else None
     pipe = pipeline_of(text, unet, vae, tokenizer)
     for number, (file, weight) in enumerate(request.get("loras", [])):
         path = Path(file)

@@ -45,12 +45,14 @@ from latent_assets.diffusion.checkpoints.textual_inversion import (
     open_embedding,
 )
 from latent_assets.diffusion.protocol import EPSILON, V_PREDICTION, ModelInfo, Prediction
-from latent_assets.diffusion.tokenizer import MAX_TOKENS
+from latent_assets.diffusion.tokenizer import END_OF_TEXT, MAX_TOKENS
 from latent_assets.digests import digest_of
 from latent_assets.errors import ModelError, PredictionUnknownError
 
 CHECKPOINT_VERSION = 1
 """Enters the digest of every checkpoint: raise it when another picture comes of the same files."""
+
+OPEN_CLIP_PADDING = 0
 
 SIZE_MULTIPLE = 64
 """Pixels: the denoiser halves its latents, of 8 pixels each, three times."""
@@ -107,6 +109,12 @@ class Checkpoint:
         return f"{self.files.name}, {self.architecture.title}{kind}"
 
     @property
+    def padding(self) -> int:
+        """The id behind a prompt's end: open_clip, of 2.x, was trained with 0; KerasCV has none."""
+        trained_so = self.architecture.open_clip and self.weights is not None
+        return OPEN_CLIP_PADDING if trained_so else END_OF_TEXT
+
+    @property
     def default_size(self) -> tuple[int, int]:
         """(height, width) in pixels."""
         if self.files.size is not None:
@@ -143,6 +151,7 @@ class Checkpoint:
                 "architecture": self.architecture.name,
                 "prediction": self.prediction,
                 "activation": self.activation,
+                **({} if self.padding == END_OF_TEXT else {"padding": self.padding}),
                 "networks": [file_digest(path) for path in dict.fromkeys(base)],
                 "loras": [
                     [file_digest(lora.file.path), repr(weight)] for lora, weight in self.loras

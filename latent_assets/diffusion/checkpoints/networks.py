@@ -34,7 +34,7 @@ def load(checkpoint: Checkpoint, precision: str, truncate: bool = False) -> Late
     """
     built = build_networks(checkpoint.architecture.open_clip, precision)
     fill(dict(zip((TEXT, UNET, VAE), built, strict=True)), checkpoint)
-    return assemble(built, truncate, checkpoint.placeholders.ids())
+    return assemble(built, truncate, checkpoint.placeholders.ids(), checkpoint.padding)
 
 
 def fill(networks: Networks, checkpoint: Checkpoint) -> None:

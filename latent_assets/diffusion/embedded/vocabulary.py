@@ -24,6 +24,7 @@ from latent_assets.diffusion.embedded.weights import (
     WORD_VECTORS,
     default_directory,
 )
+from latent_assets.prompt_syntax import parse
 
 VOCABULARY_FILE = "vocabulary.json"
 PADDING = 0
@@ -179,6 +180,27 @@ class Vocabulary:
 
     def read(self, text: str) -> PromptReading:
         """Read a prompt."""
+        return _reading(text, *self._look(text))
+
+    def read_weighted(self, prompt: str) -> tuple[PromptReading, dict[str, float]]:
+        """Read a weighted prompt: also the weight of each trained word that it uses.
+
+        Of a word that is written twice the larger one. Raises PromptSyntaxError.
+        """
+        parts = [part for block in parse(prompt) for part in block]
+        known: list[tuple[str, str]] = []
+        unknown: list[str] = []
+        weights: dict[str, float] = {}
+        for text, weight in parts:
+            found, not_found = self._look(text)
+            known += found
+            unknown += not_found
+            for _, word in found:
+                weights[word] = max(float(weight), weights.get(word, 0.0))
+        return _reading(" ".join(text for text, _ in parts), known, unknown), weights
+
+    def _look(self, text: str) -> tuple[list[tuple[str, str]], list[str]]:
+        """(word, the trained word it is used as) of those that are known, and the others."""
         known: list[tuple[str, str]] = []
         unknown: list[str] = []
         written = _written_words(text)
@@ -194,14 +216,7 @@ class Vocabulary:
                 continue
             self._read_word(written[position], words[position], known, unknown)
             position += 1
-        used = dict.fromkeys(used_as for _, used_as in known)  # a repeated word takes no room
-        kept = set(list(used)[:MAX_TOKENS])
-        return PromptReading(
-            text,
-            tuple(pair for pair in known if pair[1] in kept),
-            tuple(unknown),
-            tuple(word for word, used_as in known if used_as not in kept),
-        )
+        return known, unknown
 
     def _alias_at(self, words: list[str], position: int) -> tuple[int, tuple[str, ...]] | None:
         """The longest alias that starts here: (its number of words, what it is read as)."""
@@ -225,8 +240,23 @@ class Vocabulary:
 
     def tokens(self, text: str) -> np.ndarray:
         """(16,) int32, padded with 0."""
-        ids = [self._index[word] for word in self.read(text).used]
+        return self.tokens_of(self.read(text).used)
+
+    def tokens_of(self, words: Sequence[str]) -> np.ndarray:
+        """At most 16 trained words -> (16,) int32, padded with 0."""
+        ids = [self._index[word] for word in words]
         return np.array(ids + [PADDING] * (MAX_TOKENS - len(ids)), np.int32)
+
+
+def _reading(text: str, known: list[tuple[str, str]], unknown: list[str]) -> PromptReading:
+    used = dict.fromkeys(used_as for _, used_as in known)  # a repeated word takes no room
+    kept = set(list(used)[:MAX_TOKENS])
+    return PromptReading(
+        text,
+        tuple(pair for pair in known if pair[1] in kept),
+        tuple(unknown),
+        tuple(word for word, used_as in known if used_as not in kept),
+    )
 
 
 @lru_cache(maxsize=1)

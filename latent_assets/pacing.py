@@ -14,7 +14,7 @@ from latent_assets.store import DamagedError, MissingError
 from latent_assets.store.encodings import FloatArray
 from latent_assets.store.parallel import in_order
 from latent_assets.studio import Studio, WalkSpec, key_of_timeline
-from latent_assets.walks.pilots import Timeline, Unknown, find_timeline
+from latent_assets.walks.pilots import Tell, Timeline, Unknown, find_timeline
 from latent_assets.walks.recipes import FrameRecipe
 
 
@@ -23,12 +23,14 @@ def make_timeline(
     spec: WalkSpec,
     *,
     on_frames: OnFrames = lambda _keys, _rendered: None,
+    on_asked: Tell = lambda _: None,
     manners: Manners = ALONE,
     result: RenderResult | None = None,
 ) -> Timeline:
     """The timeline of a walk of perceptual pace: from the store, or else from pilots.
 
-    result: of an attempt that failed, to go on from. Raises what `render_frames` raises.
+    on_asked: told of pilots before they are rendered. result: of an attempt that failed, to go on
+    from. Raises what `render_frames` raises.
     """
     done = result or RenderResult()
     known = studio.timeline(spec)
@@ -38,7 +40,7 @@ def make_timeline(
     def look(recipes: Sequence[FrameRecipe]) -> list[FloatArray]:
         return _looked_at(studio, spec, recipes, on_frames, manners, done)
 
-    found = find_timeline(spec.walk, spec.rendering, look)
+    found = find_timeline(spec.walk, spec.rendering, look, on_asked)
     assert not isinstance(found, Unknown)  # whatever was asked for was rendered
     key = key_of_timeline(spec)
     return Timeline.from_dict(studio.timelines.write(key, found.as_dict()))
@@ -74,7 +76,6 @@ def _looked_at(
             done.seconds += part.seconds
             done.damaged += part.damaged
         for frame in studio.frames.read_many(recipe.key for recipe in missing):
-            seen[frame.receipt.key] = features(frame.pixels)
             looked = seen[frame.receipt.key] = features(frame.pixels)
             studio.features.write(frame.receipt.key, looked)
     return [found for found in seen.values() if found is not None]

@@ -24,6 +24,7 @@ from latent_assets.cli.common import (
     specify,
     warn,
 )
+from latent_assets.early_look import early_look_path
 from latent_assets.errors import LatentAssetsError
 from latent_assets.store import claims
 from latent_assets.studio import Studio, WalkSpec, with_metadata, with_outputs
@@ -71,6 +72,8 @@ def render(
     spec = studio.paced(spec)
     plan = studio.plan(spec)
     warn([*plan.warnings, *([] if studio.settings.metadata else [UNMARKED])])
+    if plan.to_render:
+        err.print(f"While it renders, see {early_look_path(studio, spec)}", markup=False)
     with bar_of(spec, plan) as bar:
         made = _run(studio, library, spec, bar, model, frames)
     failed = [check for check in made.failed_checks if check["description"] not in plan.warnings]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -30,6 +30,8 @@ _MOST_PX = 16_383
 _ANIMATED, _HAS_XMP = 1 << 1, 1 << 2
 _OVERWRITE = 1 << 1  # no blending with what was there
 _MOST_BYTES = 2**32 - 10
+Still = tuple[tuple[int, int], bytes]
+"""(width, height) of a picture in pixels, and its own chunk, `VP8 ` whole."""
 
 
 def write_webp(frames: Frames, path: Path, *, fps: Fraction, loop: bool, text: str | None) -> int:
@@ -48,11 +50,22 @@ def write_webp_to(
     quality: int = QUALITY,
 ) -> int:
     """As `write_webp`, into an open file."""
-    number = 0
-    mark = b"" if text is None else _chunk(b"XMP ", xmp.packet(text))
-    encode = partial(_still, quality=quality)
+    encode = partial(still, quality=quality)
     stills = in_order(encode, check_frames(frames), _THREADS)
     timed = zip(stills, delays(fps, TICKS_PER_SECOND))  # noqa: B905 - delays never end
+    return write_stills(file, timed, loop=loop, text=text)
+
+
+def write_stills(
+    file: BinaryIO,
+    timed: Iterable[tuple[Still, int]],
+    *,
+    loop: bool = True,
+    text: str | None = None,
+) -> int:
+    """Stills that are encoded already, each with its milliseconds on screen, into an open file."""
+    number = 0
+    mark = b"" if text is None else _chunk(b"XMP ", xmp.packet(text))
     for number, (((width, height), data), delay) in enumerate(timed, start=1):
         size = _u24(width - 1) + _u24(height - 1)
         if number == 1:
@@ -70,8 +83,8 @@ def write_webp_to(
     return number
 
 
-def _still(picture: ImageArray, *, quality: int) -> tuple[tuple[int, int], bytes]:
-    """Returns (width, height) and the picture's own chunk, `VP8 ` whole."""
+def still(picture: ImageArray, *, quality: int, method: int = 4) -> Still:
+    """One picture (H, W, 3) uint8, encoded. method: 0 is fast, 6 small."""
     height, width = picture.shape[:2]
     if max(height, width) > _MOST_PX:
         raise MediaError(
@@ -79,7 +92,7 @@ def _still(picture: ImageArray, *, quality: int) -> tuple[tuple[int, int], bytes
             f"It holds at most {_MOST_PX} px a side: use mp4 or apng.",
         )
     buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "WEBP", quality=quality, method=4)
+    Image.fromarray(picture).save(buffer, "WEBP", quality=quality, method=method)
     wanted = (b"VP8 ", b"VP8L")
     data = b"".join(
         _chunk(name, data) for name, data in _chunks(buffer.getvalue()) if name in wanted

@@ -12,9 +12,10 @@ from dataclasses import replace
 import dagster as dg
 
 from latent_assets.errors import LatentAssetsError
-from latent_assets.media import root_digest, thumbnail
+from latent_assets.media import root_digest
 from latent_assets.orchestration import show
 from latent_assets.orchestration.assets import CODE_VERSION, OWNERS
+from latent_assets.orchestration.early import look_of
 from latent_assets.orchestration.failures import told
 from latent_assets.orchestration.memory import Memory
 from latent_assets.orchestration.pool import manners_of
@@ -28,8 +29,6 @@ from latent_assets.studio import Studio, WalkSpec
 from latent_assets.walks.order import rendering_order
 
 RENDER = "render"
-NEWEST_PX = 192
-"""Of the picture that is shown while the others are rendered; some 6 kilobytes."""
 _paces: dict[str, Pace] = {}
 
 
@@ -77,13 +76,15 @@ def render_chunk(
     recipes = [walk[place] for place in order]
     result = RenderResult()
     manners, pace = manners_of(context, onlooker), pace_of(context.run_id)
+    early = look_of(context.run_id, studio, spec)
 
     def attempt() -> None:
-        page = run_page(context, studio, spec, done=chunk["start"], pace=pace)
+        page = RunPage(spec.walk.frames, tell=context.log.info, pace=pace, done=chunk["start"])
 
         def on_frames(keys: Sequence[str], rendered: bool) -> None:
             onlooker.on_frames(keys, rendered)
             page.on_frames(keys, rendered)
+            early.on_frames(context, "frames", rendered)
 
         render_frames(
             studio,
@@ -110,20 +111,6 @@ def render_chunk(
         "reused": result.reused,
         "seconds": round(result.seconds, 3),
     }
-
-
-def run_page(
-    context: dg.OpExecutionContext, studio: Studio, spec: WalkSpec, *, done: int, pace: Pace
-) -> RunPage:
-    """What the run's page says: lines of its log, and the newest frame as a note on `frames`."""
-
-    def show_newest(key: str) -> None:
-        picture = thumbnail(studio.frames.read(key).pixels, longest_px=NEWEST_PX)
-        note = {"newest frame": show.picture(picture, spec.name)}
-        context.log_event(dg.AssetObservation("frames", partition=spec.name, metadata=note))
-
-    tell = context.log.info
-    return RunPage(spec.walk.frames, tell=tell, show=show_newest, pace=pace, done=done)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import dagster as dg
 import numpy as np
 
 from latent_assets.digests import digest_of
+from latent_assets.early_look import remove_early_look
 from latent_assets.media import (
     FILM_FRAMES,
     FORMATS,
@@ -98,6 +99,7 @@ def _animation(common: dict) -> dg.AssetsDefinition:
                 [frames["digests"], order, output.fps],
                 lambda: _film(pictures, order, output.fps),
             )
+        remove_early_look(studio, spec)
         return _files(
             spec,
             paths,
@@ -147,6 +149,7 @@ def _grid(common: dict) -> dg.AssetsDefinition:
                 [frames["digests"], columns],
                 lambda: thumbnail(drawn()),
             )
+        remove_early_look(studio, spec)
         height, width = (side * columns for side in shown_size(spec.walk, spec.rendering.size))
         shown = {
             **show.page(spec, root_digest(pictures.digests)),

@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 LINE_S = 1.0
-PICTURES = 10
 
 
 def _nobody(*_: object) -> None:
@@ -53,9 +52,9 @@ class Pace:
 
 
 class RunPage:
-    """What the page of a run says while frames are rendered: a line a second, a few pictures.
+    """What the page of a run says while frames are rendered: a line a second.
 
-    tell: takes a line. show: takes the key of the newest frame.
+    tell: takes a line.
     """
 
     def __init__(
@@ -63,16 +62,14 @@ class RunPage:
         total: int,
         *,
         tell: Callable[[str], None],
-        show: Callable[[str], None],
         pace: Pace,
         done: int = 0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """total: frames of the walk. done: of them, those before this step's."""
         self._total, self._done = total, done
-        self._tell, self._show, self._pace, self._clock = tell, show, pace, clock
+        self._tell, self._pace, self._clock = tell, pace, clock
         self._told_at: float | None = None
-        self._shown: int | None = None
 
     def on_frames(self, keys: Sequence[str], rendered: bool) -> None:
         """As in `Onlooker`."""
@@ -85,10 +82,6 @@ class RunPage:
         if last or self._told_at is None or now - self._told_at >= LINE_S:
             self._told_at = now
             self._tell(self._line())
-        # A picture each tenth of the walk: each is some kilobytes of Dagster's database.
-        if self._shown is None or self._done - self._shown >= self._total / PICTURES:
-            self._shown = self._done
-            self._show(keys[-1])
 
     def _line(self) -> str:
         line = f"{self._done} of {self._total} frames"

@@ -1,5 +1,6 @@
 """The timeline: where the frames of a walk stand, for walks whose pace the pictures decide."""
 
+from collections.abc import Sequence
 from statistics import fmean, median, pstdev
 from typing import Any
 
@@ -8,6 +9,7 @@ import dagster as dg
 from latent_assets.digests import digest_of
 from latent_assets.errors import LatentAssetsError
 from latent_assets.orchestration import show
+from latent_assets.orchestration.early import look_of
 from latent_assets.orchestration.failures import told
 from latent_assets.orchestration.pool import manners_of
 from latent_assets.orchestration.progress import Onlooker
@@ -58,14 +60,21 @@ def timeline_asset(common: dict[str, Any]) -> dg.AssetsDefinition:
             return show.does_not_apply(why)
         done = RenderResult()
         found: Timeline | None = None
+        step = context.op_execution_context
+        early = look_of(step.run_id, studio, spec)
+
+        def on_frames(keys: Sequence[str], rendered: bool) -> None:
+            onlooker.on_frames(keys, rendered)
+            early.on_frames(step, "timeline", rendered)
 
         def attempt() -> None:
             nonlocal found
             found = make_timeline(
                 studio,
                 spec,
-                on_frames=onlooker.on_frames,
-                manners=manners_of(context.op_execution_context, onlooker),
+                on_frames=on_frames,
+                on_asked=early.look.expect,
+                manners=manners_of(step, onlooker),
                 result=done,
             )
 
@@ -73,7 +82,9 @@ def timeline_asset(common: dict[str, Any]) -> dg.AssetsDefinition:
             persistently(attempt, context.log.warning)
         assert found is not None
         there = spec.at(found.places(loop=is_closed(spec.walk)))
-        onlooker.on_places([recipe.key for recipe in there.recipes()])
+        keys = [recipe.key for recipe in there.recipes()]
+        onlooker.on_places(keys)
+        early.look.settle(keys)
         for problem in done.damaged:
             context.log.warning(problem)
         for jump in found.jumps:

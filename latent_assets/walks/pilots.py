@@ -6,7 +6,7 @@ is there: so the plan knows what will be rendered next.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from math import floor, sqrt
@@ -27,11 +27,13 @@ from latent_assets.walks.pace import (
 )
 from latent_assets.walks.polyline import squares_of
 from latent_assets.walks.recipes import FrameRecipe, Rendering
-from latent_assets.walks.route import PilotPoints, courses, pilot_points
+from latent_assets.walks.route import PilotPoints, courses, is_closed, pilot_points
 from latent_assets.walks.schema import WALK_ADAPTER, Grid, GuidanceSweep, Walk
 
 Look = Callable[[Sequence[FrameRecipe]], Sequence[npt.NDArray[np.float32]] | None]
 """Recipes -> for each picture its features, (D,) float32; None if one of them is not known."""
+Tell = Callable[[Mapping[int, str]], None]
+"""Numbers of frames -> keys of pilots that are asked for now and stand about there."""
 
 _NO_MATTER = {
     *("description", "batch_size", "chunk_size", "output", "schedule", "model", "size"),
@@ -97,12 +99,17 @@ def timeline_key(walk: Walk, rendering: Rendering, measure: str) -> str:
     )
 
 
-def find_timeline(walk: Walk, rendering: Rendering, look: Look) -> Timeline | Unknown:
-    """Asks for pilots until the places are found, or a pilot is not known."""
+def find_timeline(
+    walk: Walk, rendering: Rendering, look: Look, tell: Tell = lambda _: None
+) -> Timeline | Unknown:
+    """Asks for pilots until the places are found, or a pilot is not known.
+
+    tell: called before `look` is.
+    """
     assert not isinstance(walk, GuidanceSweep)
     seen: dict[str, FrameRecipe] = {}
     axes = []
-    for course, points, extra in _axes(walk):
+    for axis, (course, points, extra) in enumerate(_axes(walk)):
 
         def recipes_at(place: Fraction, points: PilotPoints = points) -> list[FrameRecipe]:
             return [
@@ -117,6 +124,13 @@ def find_timeline(walk: Walk, rendering: Rendering, look: Look) -> Timeline | Un
             recipes = {place: recipes_at(place) for place in wanted}
             asked = {recipe.key: recipe for each in recipes.values() for recipe in each}
             seen |= asked
+            tell(
+                {
+                    frame: recipe.key
+                    for place, each in recipes.items()
+                    for frame, recipe in zip(_frames_near(walk, axis, place), each, strict=True)
+                }
+            )
             features = look(list(asked.values()))
             if features is None:
                 return Unknown(tuple(seen.values()), _at_most(walk))
@@ -140,6 +154,16 @@ def _axes(walk: Walk) -> Iterator[tuple[Course, PilotPoints, int]]:
     assert not isinstance(walk, GuidanceSweep)
     for course, points in zip(courses(walk), pilot_points(walk), strict=True):
         yield course, points, _beside(walk)
+
+
+def _frames_near(walk: Walk, axis: int, place: Fraction) -> list[int]:
+    """The numbers of the frames that stand about where a pilot's pictures do (`pilot_points`)."""
+    if not isinstance(walk, Grid):
+        return [round(place * (walk.frames - 1 + is_closed(walk))) % walk.frames]
+    last = walk.grid_size - 1
+    ends, along = (0, last), round(place * last)
+    cells = [(end, along) if axis == 0 else (along, end) for end in ends]
+    return [row * walk.grid_size + column for row, column in cells]
 
 
 def _beside(walk: Walk) -> int:

@@ -664,7 +664,7 @@ def test_a_run_with_other_frames_or_another_model_leaves_the_walks_own_files_alo
     }, "what says the same as the file is the walk itself"
 
 
-def test_the_page_of_a_run_says_what_is_done_and_shows_the_newest_frame(studio, instance):
+def test_the_page_of_a_run_says_what_is_done_and_shows_an_early_look(studio, instance):
     write(studio, "w", frames=9, more="batch_size: 2")
     result = run(studio, instance, "w")
     lines = [each.user_message for each in instance.all_logs(result.run_id)]
@@ -678,9 +678,15 @@ def test_the_page_of_a_run_says_what_is_done_and_shows_the_newest_frame(studio, 
         if event.is_asset_observation
         and event.asset_observation_data.asset_observation.asset_key == dg.AssetKey("frames")
     ]
-    assert 1 <= len(shown) <= 10
+    assert 1 <= len(shown) <= 4
+    note = shown[0].metadata
     assert shown[0].partition == "w"
-    assert shown[0].metadata["newest frame"].value.startswith("![w](data:image/webp;base64,")
+    assert note["early look"].value.startswith("![w](data:image/")
+    assert "(/gallery/w/preview.webp" in note["page"].value
+    assert note["frames in it"].value >= 2
+    file = Path(note["file"].value)
+    assert any(str(file) in line for line in lines)
+    assert not file.exists(), "the film is there"
     loading = [number for number, line in enumerate(lines) if line.startswith("loading the model")]
     assert not loading or loading[0] < first
 

@@ -15,6 +15,7 @@ from typing import Any
 from latent_assets.diffusion import registry
 from latent_assets.diffusion.protocol import Engine, EngineOptions, ModelInfo, Prompt
 from latent_assets.diffusion.schedule import SAMPLER_VERSION
+from latent_assets.drafts import WORD, drafted
 from latent_assets.errors import (
     InvalidModelError,
     InvalidWalkError,
@@ -206,9 +207,18 @@ class Studio:
         return self.settings.outputs_dir / walk / f"{walk}{suffix}"
 
     def specify(
-        self, name: str, walk: Walk, *, model: str | None = None, frames: int | None = None
+        self,
+        name: str,
+        walk: Walk,
+        *,
+        model: str | None = None,
+        frames: int | None = None,
+        draft: bool = False,
     ) -> WalkSpec:
-        """Settle what the walk file leaves open; `model` and `frames` replace what it says."""
+        """Settle what the walk file leaves open; `model` and `frames` replace what it says.
+
+        draft: in a fraction of the steps. Raises InvalidWalkError, UsageError.
+        """
         own_model, own_frames = walk.model or self.settings.model, walk.frames
         walk = _with_frames(name, walk, frames)
         _check_output(name, walk)
@@ -217,6 +227,9 @@ class Studio:
         differs += [str(walk.frames)] if walk.frames != own_frames else []
         info = self._describe(name, chosen, named=walk.model == chosen)
         walk = fitted(name, walk, info, named=model is None and walk.model is not None)
+        if draft:
+            walk = drafted(name, walk, info)
+            differs.append(WORD)
         rendering = Rendering(
             model=chosen,
             weights=info.weights_digest,

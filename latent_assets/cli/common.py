@@ -44,6 +44,15 @@ FramesOption = Annotated[
     ),
 ]
 
+DraftOption = Annotated[
+    bool,
+    typer.Option(
+        "--draft",
+        help="In about a quarter of the steps, to see where the walk goes; with frames and files"
+        " of its own.",
+    ),
+]
+
 
 _emitted: list[Mapping[str, Any]] = []
 
@@ -103,12 +112,17 @@ def _foreign(name: str, library: WalkLibrary) -> tuple[str, WalkLibrary]:
 
 
 def specify(
-    studio: Studio, walk: str, model: str | None = None, frames: int | None = None
+    studio: Studio,
+    walk: str,
+    model: str | None = None,
+    frames: int | None = None,
+    draft: bool = False,
 ) -> tuple[WalkSpec, WalkLibrary]:
     """The walk, settled, and the library that holds it, as it was read here."""
     name, library = find_walk(studio, walk)
     read = library.load(name)
-    return studio.specify(name, read, model=model, frames=frames), library.knowing(name, read)
+    spec = studio.specify(name, read, model=model, frames=frames, draft=draft)
+    return spec, library.knowing(name, read)
 
 
 def warn(warnings: tuple[str, ...]) -> None:

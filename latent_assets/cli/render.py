@@ -13,6 +13,7 @@ from latent_assets import interrupts, places
 from latent_assets.cli.bar import Bar, bar_of
 from latent_assets.cli.common import (
     AsJson,
+    DraftOption,
     FramesOption,
     ModelOption,
     WalkArgument,
@@ -47,6 +48,7 @@ def render(
     walk: WalkArgument,
     model: ModelOption = None,
     frames: FramesOption = None,
+    draft: DraftOption = False,
     output: Annotated[
         Path | None, typer.Option(help="Folder for the finished files.", file_okay=False)
     ] = None,
@@ -66,7 +68,8 @@ def render(
         studio = with_outputs(studio, places.folder(str(output), "--output"))
     if metadata is not None:
         studio = with_metadata(studio, metadata)
-    spec, library = specify(studio, walk, model, frames)
+    overrides = {"model": model, "frames": frames, "draft": draft}
+    spec, library = specify(studio, walk, model, frames, draft)
     for file in library.extra:
         claims.claim(studio.settings.claims_dir, spec.name, file)
     spec = studio.paced(spec)
@@ -75,7 +78,7 @@ def render(
     if plan.to_render:
         err.print(f"While it renders, see {early_look_path(studio, spec)}", markup=False)
     with bar_of(spec, plan) as bar:
-        made = _run(studio, library, spec, bar, model, frames)
+        made = _run(studio, library, spec, bar, overrides)
     failed = [check for check in made.failed_checks if check["description"] not in plan.warnings]
     rendered, paths = made.rendered, made.paths
     result = {
@@ -130,10 +133,9 @@ def _run(
     library: WalkLibrary,
     spec: WalkSpec,
     bar: Bar,
-    model: str | None,
-    frames: int | None,
+    overrides: Mapping[str, Any],
 ) -> Made:
-    """Run the assets of the walk."""
+    """Run the assets of the walk. overrides: what it does otherwise than the file says."""
     from latent_assets.orchestration.automation import RETRY_WHOLE_RUNS
     from latent_assets.orchestration.build import build_defs
     from latent_assets.orchestration.instance import open_instance
@@ -143,7 +145,6 @@ def _run(
 
     onlooker = Onlooker(bar.on_frames, bar.on_places, bar.on_upscaled, bar.on_waiting)
     defs = build_defs(studio, library=library, onlooker=onlooker)
-    overrides = {k: v for k, v in {"model": model, "frames": frames}.items() if v is not None}
     with (
         open_instance(studio.settings) as instance,
         whole_run(instance) as run_id,
@@ -152,7 +153,7 @@ def _run(
         result = defs.resolve_job_def("render_walk").execute_in_process(
             run_config={
                 "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
-                "ops": {"walk_spec": {"config": overrides}},
+                "ops": {"walk_spec": {"config": {k: v for k, v in overrides.items() if v}}},
             },
             instance=instance,
             partition_key=spec.name,

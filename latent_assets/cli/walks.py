@@ -11,6 +11,7 @@ from rich.markup import escape
 from latent_assets.catalogue import Catalogue, Listed
 from latent_assets.cli.common import (
     AsJson,
+    DraftOption,
     FramesOption,
     ModelOption,
     WalkArgument,
@@ -163,11 +164,12 @@ def plan(
     walk: WalkArgument,
     model: ModelOption = None,
     frames: FramesOption = None,
+    draft: DraftOption = False,
     as_json: AsJson = False,
 ) -> None:
     """What rendering a walk would take, without loading a model."""
     studio = open_studio()
-    spec, library = specify(studio, walk, model, frames)
+    spec, library = specify(studio, walk, model, frames, draft)
     for file in library.extra:
         claims.check(studio.settings.claims_dir, spec.name, file)
     planned = studio.plan(spec)
@@ -177,6 +179,7 @@ def plan(
                 "walk": planned.walk,
                 "model": planned.model,
                 "frames": planned.frames,
+                "num_steps": spec.walk.num_steps,
                 "cached": planned.cached,
                 "to_render": planned.to_render,
                 "exact": planned.exact,
@@ -188,7 +191,8 @@ def plan(
         )
         return
     warn(planned.warnings)
-    out.print(f"[bold]{planned.walk}[/] with {planned.model}: {planned.frames} frames")
+    of_steps = f", a draft in {spec.walk.num_steps} steps" if draft else ""
+    out.print(f"[bold]{planned.walk}[/] with {planned.model}: {planned.frames} frames{of_steps}")
     if planned.exact:
         out.print(f"  cached     {planned.cached}")
         out.print(f"  to render  {planned.to_render}")

@@ -40,6 +40,11 @@ class WalkOverrides(dg.Config):
         default=0,
         description="Render this many frames (of a grid: a square number). 0: as the file says.",
     )
+    draft: bool = Field(
+        default=False,
+        description="Render in about a quarter of the steps, to see where the walk goes. It has"
+        " frames and files of its own.",
+    )
 
 
 def spec_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
@@ -67,7 +72,11 @@ def spec_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefinition
             walk = library.load(name)
             note_what_was_read(context, studio, name, walk)
             spec = studio.specify(
-                name, walk, model=config.model or None, frames=config.frames or None
+                name,
+                walk,
+                model=config.model or None,
+                frames=config.frames or None,
+                draft=config.draft,
             )
             plan = studio.plan(spec)
         for warning in plan.warnings:

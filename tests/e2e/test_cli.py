@@ -316,8 +316,9 @@ def test_plan_says_what_is_to_be_rendered_without_touching_the_store(cli, data):
     answer = cli("plan", "bird", "--json")
     assert answer.code == 0
     assert answer.json == {
-        "walk": "bird", "model": "embedded", "frames": 3, "cached": 0, "to_render": 3,
-        "pilots": 0, "exact": True, "to_upscale": 0, "estimate_s": None, "warnings": [],
+        "walk": "bird", "model": "embedded", "frames": 3, "num_steps": 2, "cached": 0,
+        "to_render": 3, "pilots": 0, "exact": True, "to_upscale": 0, "estimate_s": None,
+        "warnings": [],
     }  # fmt: skip
     assert "to render  3" in cli("plan", "bird").out
     assert not (data / "store" / "frames").exists()
@@ -329,6 +330,16 @@ def test_plan_takes_a_file_from_anywhere_and_changes_for_once(cli, tmp_path):
     assert cli("plan", elsewhere, "--frames", 9, "--json").json["to_render"] == 9
     answer = cli("plan", elsewhere, "--model", "embedded", "--json").json
     assert (answer["walk"], answer["model"]) == ("elsewhere", "embedded")
+
+
+def test_plan_says_what_a_draft_takes_or_why_there_is_none(cli, data):
+    write(data, "bird", BIRD.replace("num_steps: 2", "num_steps: 24"))
+    assert "3 frames, a draft in 6 steps" in cli("plan", "bird", "--draft").out
+    answer = cli("plan", "bird", "--draft", "--json").json
+    assert (answer["num_steps"], answer["to_render"]) == (6, 3)
+    answer = cli("render", "bird", "--draft", "--model", "embedded-fast")
+    assert answer.code == 2
+    assert "samples in 4 steps, and in no other number" in answer.err
 
 
 def test_plan_says_what_the_first_render_downloads(cli, data, fake):

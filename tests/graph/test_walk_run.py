@@ -664,6 +664,17 @@ def test_a_run_with_other_frames_or_another_model_leaves_the_walks_own_files_alo
     }, "what says the same as the file is the walk itself"
 
 
+def test_a_draft_is_rendered_beside_the_walk_in_fewer_steps(studio, instance):
+    write(studio, "w", frames=5, more="num_steps: 24")
+    result = run(studio, instance, "w", {"draft": True})
+    assert result.success
+    assert result.output_for_node("walk_spec")["walk"]["num_steps"] == 6
+    with Image.open(studio.output_path("w@draft", ".gif")) as film:
+        assert film.n_frames == 5
+    assert not studio.output_path("w", ".gif").exists()
+    assert run(studio, instance, "w").asset_value("frames")["rendered"] == 5
+
+
 def test_the_page_of_a_run_says_what_is_done_and_shows_an_early_look(studio, instance):
     write(studio, "w", frames=9, more="batch_size: 2")
     result = run(studio, instance, "w")

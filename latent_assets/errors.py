@@ -26,6 +26,10 @@ class LatentAssetsError(Exception):
         self.cure = printable(cure)
         super().__init__(self.problem if not cure else f"{self.problem}\n  {self.cure}")
 
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows in place of a traceback: in a notebook too, the words are enough."""
+        return str(self).splitlines()
+
     @classmethod
     def retold(cls, text: str) -> LatentAssetsError:
         """An error in words that were put together elsewhere, on several lines."""

@@ -59,15 +59,21 @@ class Settings:
     """KerasCV's own order of operations: bit-identical to `generate_image`, and slower."""
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
+    def from_environment(
+        cls,
+        environment: Mapping[str, str] | None = None,
+        *,
+        told: Mapping[str, str] | None = None,
+    ) -> Settings:
         """Read LATENT_ASSETS_*, and the project's file for those that are not set.
 
         Raises UsageError, naming the variable and what it may be. environment: alone counts, if
-        it is given.
+        it is given. told: variables that count more than the environment's.
         """
         project = find_project() if environment is None else Project()
         known = {PREFIX + name.upper() for name in cls.__dataclass_fields__}
-        env = _with_project(os.environ if environment is None else environment, project, known)
+        variables = {**(os.environ if environment is None else environment), **(told or {})}
+        env = _with_project(variables, project, known)
         unknown = sorted(name for name in env if name.startswith(PREFIX) and name not in known)
         if unknown:
             raise UsageError(

@@ -6,27 +6,18 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 
 from latent_assets.errors import UsageError
-from latent_assets.foreign import harmless, is_there, printable, to_json
+from latent_assets.foreign import is_there, printable, to_json
+from latent_assets.progress import HarmlessConsole, err
 from latent_assets.settings import MODELS, Settings
 from latent_assets.shipped import SHIPPED_WALKS
 from latent_assets.studio import Studio, WalkSpec
 from latent_assets.walks.library import WalkLibrary
 from latent_assets.walks.loading import WALK_SUFFIXES, check_name
 
-
-class _Harmless(Console):
-    """Prints texts from anywhere: whatever would move the cursor of a terminal is shown instead."""
-
-    def print(self, *objects: Any, **how: Any) -> None:
-        super().print(*(harmless(o) if isinstance(o, str) else o for o in objects), **how)
-
-
-out = _Harmless(highlight=False, soft_wrap=True, emoji=False)
-err = _Harmless(stderr=True, highlight=False, soft_wrap=True, emoji=False)
+out = HarmlessConsole(highlight=False, soft_wrap=True, emoji=False)
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 WalkArgument = Annotated[str, typer.Argument(help="The name of a walk, or a walk file.")]
@@ -129,16 +120,6 @@ def warn(warnings: tuple[str, ...]) -> None:
     """Warnings, on stderr."""
     for warning in warnings:
         err.print(f"[yellow]warning:[/] {escape(warning)}")
-
-
-def duration(seconds: float | None) -> str:
-    """Seconds for people."""
-    if seconds is None:
-        return "not measured yet"
-    if seconds < 90:  # noqa: PLR2004
-        return f"{seconds:.0f} s"
-    minutes = seconds / 60
-    return f"{minutes:.0f} min" if minutes < 90 else f"{minutes / 60:.1f} h"  # noqa: PLR2004
 
 
 def size(count: float) -> str:

@@ -10,14 +10,12 @@ import typer
 from rich.markup import escape
 
 from latent_assets import interrupts, places
-from latent_assets.cli.bar import Bar, bar_of
 from latent_assets.cli.common import (
     AsJson,
     DraftOption,
     FramesOption,
     ModelOption,
     WalkArgument,
-    duration,
     emit,
     err,
     open_studio,
@@ -27,6 +25,7 @@ from latent_assets.cli.common import (
 )
 from latent_assets.early_look import early_look_path
 from latent_assets.errors import LatentAssetsError
+from latent_assets.progress import Bar, bar_of, duration
 from latent_assets.store import claims
 from latent_assets.studio import Studio, WalkSpec, with_metadata, with_outputs
 from latent_assets.walks.library import WalkLibrary

@@ -15,7 +15,6 @@ from latent_assets.cli.common import (
     FramesOption,
     ModelOption,
     WalkArgument,
-    duration,
     emit,
     err,
     open_studio,
@@ -26,6 +25,7 @@ from latent_assets.cli.common import (
 from latent_assets.cli.templates import TEMPLATES, walk_template
 from latent_assets.errors import InvalidWalkError, UsageError, WalkProblem
 from latent_assets.foreign import printable
+from latent_assets.progress import duration
 from latent_assets.store import claims
 from latent_assets.store.atomic import write_bytes
 from latent_assets.store.failures import explaining

@@ -14,16 +14,12 @@ from latent_assets.media import (
     FILM_FRAMES,
     FORMATS,
     SHEET_FRAMES,
-    Provenance,
     contact_sheet,
     evenly,
-    labelled_grid,
     picture_grid,
-    play_order,
     root_digest,
     thumbnail,
     thumbnail_film,
-    write_animation,
 )
 from latent_assets.media.earlier import keep_earlier
 from latent_assets.media.figures import write_smoothness
@@ -32,16 +28,19 @@ from latent_assets.orchestration import show
 from latent_assets.orchestration.assets import CODE_VERSION, OWNERS
 from latent_assets.orchestration.failures import told
 from latent_assets.orchestration.memory import Memory
-from latent_assets.orchestration.shown import Shown
-from latent_assets.orchestration.single_files import (
+from latent_assets.orchestration.single_files import publish_frames, publish_poster
+from latent_assets.orchestration.timeline import paced
+from latent_assets.shown import (
+    Shown,
     Write,
-    publish_frames,
-    publish_poster,
+    film,
+    labelled,
+    record_of,
+    shown_order,
     still,
 )
-from latent_assets.orchestration.timeline import paced
 from latent_assets.studio import Studio, WalkSpec, shown_size
-from latent_assets.walks.route import frame_places, is_closed, prompt_places, route
+from latent_assets.walks.route import is_closed, prompt_places, route
 
 PUBLISH = "publish"
 SHEET_CHARACTERS = 6_300
@@ -75,19 +74,14 @@ def _animation(common: dict) -> dg.AssetsDefinition:
         if spec.walk.kind == "grid":
             return show.does_not_apply("a grid has no order in time; see the asset grid")
         output = spec.walk.output
-        order = play_order(
-            spec.walk.frames, ping_pong=output.ping_pong, closed=is_closed(spec.walk)
-        )
+        order = shown_order(spec)
         pictures = Shown.of(studio, frames, upscaled_frames).captioned(spec)
         publish = partial(_publish, studio, memory, spec, frames, pictures)
         films = [name for name in output.formats if FORMATS[name].animated]
         paths = [studio.output_path(spec.published, FORMATS[name].suffix) for name in films]
         with told():
             for name, path in zip(films, paths, strict=True):
-                # The page has a button for there and back: it needs each frame once.
-                shown = pictures.all if name == "html" else pictures.at(order)
-                write = partial(write_animation, shown, path, format=name, fps=output.fps)
-                publish(path, partial(write, there_and_back=len(order) > spec.walk.frames))
+                publish(path, film(spec, pictures, path, name))
             if "png" in output.formats:
                 folder = studio.output_path(spec.published, "-frames")
                 paths.append(publish_frames(publish, pictures, folder, spec.published))
@@ -132,9 +126,10 @@ def _grid(common: dict) -> dg.AssetsDefinition:
         pictures, columns = Shown.of(studio, frames, upscaled_frames), spec.walk.grid_size
         publish = partial(_publish, studio, memory, spec, frames, pictures)
         drawn = cache(lambda: picture_grid(pictures.all, columns))
-        corners, places = spec.walk.prompts, frame_places(spec.walk)
-        labelled = spec.walk.output.captions
-        whole = (lambda: labelled_grid(drawn(), corners, places)) if labelled else drawn
+
+        def whole() -> np.ndarray:
+            return labelled(spec.walk, drawn())
+
         paths = [studio.output_path(spec.published, ".png")]
         with told():
             publish(paths[0], still(paths[0], whole))
@@ -318,7 +313,8 @@ def _publish(
     place: of the one frame that it shows, for a file of one.
     """
     output = spec.walk.output
-    record, signer = _record(studio, spec, frames, place), studio.credentials
+    record = record_of(studio, spec, frames["keys"], frames["digests"], place)
+    signer = studio.credentials
 
     def make() -> None:
         if place is None:
@@ -330,40 +326,9 @@ def _publish(
     memory.write_once(path, [*source, signer.identity] if signer else source, make)
 
 
-def _record(studio: Studio, spec: WalkSpec, frames: dict, place: int | None) -> dict | None:
-    if not studio.settings.metadata:
-        return None
-    how = spec.rendering
-    walk = {"name": spec.name, **spec.to_json()["walk"], "model": how.model}
-    if spec.walk.size_px != how.size:
-        walk["size"] = None  # another model than the file's was asked for: it has its own size
-    return Provenance(
-        walk=walk,
-        model={
-            "name": how.model,
-            "weights_digest": how.weights,
-            "size": list(how.size),
-            "precision": how.precision,
-            **_upscaler(studio, spec),
-        },
-        frame_keys=tuple(frames["keys"] if place is None else [frames["keys"][place]]),
-        frame_digests=tuple(frames["digests"] if place is None else [frames["digests"][place]]),
-        extra={} if place is None else {"frame": place, "of": len(frames["keys"])},
-    ).as_dict()
-
-
 def _bytes(path: Path) -> int:
     """Of a file, or of the files in a folder."""
     return sum(file.stat().st_size for file in (path.iterdir() if path.is_dir() else [path]))
-
-
-def _upscaler(studio: Studio, spec: WalkSpec) -> dict[str, str]:
-    """The weights that made the pictures larger; filters have none."""
-    upscale = spec.walk.output.upscale
-    if upscale is None:
-        return {}
-    weights = studio.open_upscaling(upscale.method, upscale.factor).weights
-    return {"upscaler_weights": weights} if weights else {}
 
 
 def _files(

@@ -4,19 +4,10 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from latent_assets.media import ImageArray, write_jpeg, write_png
-from latent_assets.orchestration.shown import Shown
+from latent_assets.shown import Shown, still
 
-Write = Callable[..., object]
-"""Called with the marks that the file is to carry: `provenance`, `seal`."""
 Publish = Callable[..., None]
 """(path, write, place=None): make the file, unless it stands; place: of the one frame it shows."""
-
-
-def still(path: Path, picture: Callable[[], ImageArray]) -> Write:
-    """A writer that draws the picture only when it is called; by the path's ending."""
-    write = write_jpeg if path.suffix == ".jpg" else write_png
-    return lambda **marks: write(picture(), path, **marks)
 
 
 def publish_frames(publish: Publish, pictures: Shown, folder: Path, name: str) -> Path:

@@ -13,7 +13,8 @@ from commands import Answer
 from fakes import SIZE, fake_studio
 from PIL import Image
 
-from latent_assets.cli import bar, main
+from latent_assets import progress
+from latent_assets.cli import main
 from latent_assets.cli.templates import TEMPLATES
 from latent_assets.rendering import render_frames
 from latent_assets.settings import Settings
@@ -488,8 +489,8 @@ def test_without_a_terminal_a_render_says_in_lines_how_far_it_is(cli, fake, data
 
 
 def test_where_nothing_happens_for_long_the_silence_is_broken(monkeypatch, capsys):
-    monkeypatch.setattr(bar, "SILENCE_S", 0.5)
-    lines = bar.Lines("w")
+    monkeypatch.setattr(progress, "SILENCE_S", 0.5)
+    lines = progress.Lines("w")
     with lines.kept_up():
         time.sleep(2.5)
     assert "w: no frame yet, after " in capsys.readouterr().err

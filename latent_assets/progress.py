@@ -1,47 +1,83 @@
-"""How far a render is: a bar on stderr."""
+"""How far a render is: a bar on stderr, or plain lines where that is no terminal."""
+
+from __future__ import annotations
 
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from typing import Any, Protocol
 
+from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
     ProgressColumn,
     Task,
-    TaskID,
     TextColumn,
     TimeRemainingColumn,
 )
 from rich.text import Text
 
 from latent_assets import interrupts
-from latent_assets.cli.common import duration, err
 from latent_assets.errors import StoppedError
+from latent_assets.foreign import harmless
 from latent_assets.studio import Plan, WalkSpec
 
 TENTH = 10
 SILENCE_S = 30.0
 
 
+class HarmlessConsole(Console):
+    """Prints texts from anywhere: whatever would move the cursor of a terminal is shown instead."""
+
+    def print(self, *objects: Any, **how: Any) -> None:
+        """As rich's."""
+        super().print(*(harmless(o) if isinstance(o, str) else o for o in objects), **how)
+
+
+err = HarmlessConsole(stderr=True, highlight=False, soft_wrap=True, emoji=False)
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds for people."""
+    if seconds is None:
+        return "not measured yet"
+    if seconds < 90:  # noqa: PLR2004
+        return f"{seconds:.0f} s"
+    minutes = seconds / 60
+    return f"{minutes:.0f} min" if minutes < 90 else f"{minutes / 60:.1f} h"  # noqa: PLR2004
+
+
+class Display(Protocol):
+    """What draws bars: rich's `Progress` in a terminal, another in a notebook."""
+
+    def add_task(self, description: str, *, total: float | None, **fields: Any) -> Any:
+        """A bar with these fields; returns what `update` wants to be given."""
+        ...
+
+    def update(self, task_id: Any, **fields: Any) -> None:
+        """Other fields of a bar: `total`, `completed`, and our own."""
+        ...
+
+
 class Bar:
     """Counts the frames that are done, each once, however often it is told of."""
 
-    def __init__(self, progress: Progress, spec: WalkSpec, plan: Plan) -> None:
-        self._progress = progress
+    def __init__(self, display: Display, spec: WalkSpec, plan: Plan, lines: Lines) -> None:
+        self._display = display
         self._places: Counter[str] = Counter()
         self._done: set[str] = set()
         self._rendered = 0
         self.total = spec.walk.frames
         self._pilots = plan.cached + plan.to_render
-        self._task = progress.add_task(spec.name, total=None, unit="pilots", rendered=0, waiting="")
+        self._task = display.add_task(spec.name, total=None, unit="pilots", rendered=0, waiting="")
         if not spec.has_timeline:
             self.on_places([recipe.key for recipe in spec.recipes()])
-        self._larger: TaskID | None = None
-        self.lines = Lines(spec.name)
+        self._larger: Any = None
+        self.lines = lines
 
     @property
     def done(self) -> int:
@@ -64,28 +100,28 @@ class Bar:
         """These are the walk's frames: until this is known, pilots are what is rendered."""
         # A frame that appears twice in the walk is rendered once.
         self._places = Counter(keys)
-        self._progress.update(self._task, total=self.total, unit="frames", completed=self.done)
+        self._display.update(self._task, total=self.total, unit="frames", completed=self.done)
 
     def on_frames(self, keys: Sequence[str], rendered: bool) -> None:
         """These are in the store now."""
         self._rendered += len(keys) if rendered else 0
         self._done.update(keys)
         done = self.done if self._places else len(self._done)
-        self._progress.update(self._task, completed=done, rendered=self._rendered)
+        self._display.update(self._task, completed=done, rendered=self._rendered)
         self.lines.tell(done, *self._aim, self._rendered)
 
     def on_upscaled(self, done: int, count: int) -> None:
         """So many of the pictures that were missing are larger now."""
         if self._larger is None:
-            self._larger = self._progress.add_task(
+            self._larger = self._display.add_task(
                 "made larger", total=count, unit="pictures", rendered=0, waiting=""
             )
-        self._progress.update(self._larger, completed=done, rendered=done)
+        self._display.update(self._larger, completed=done, rendered=done)
         self.lines.tell(done, count, "pictures made larger", done)
 
     def on_waiting(self, why: str) -> None:
         """Say whom the render waits for; nothing if it goes on."""
-        self._progress.update(self._task, waiting=why)
+        self._display.update(self._task, waiting=why)
         self.lines.say(why)
 
 
@@ -95,8 +131,9 @@ class Lines:
     One at every tenth, and one after `SILENCE_S` without.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, quiet: bool = False) -> None:
         self._name = name
+        self._quiet = quiet
         self._began = self._told_at = time.monotonic()
         self._told = 0
         self._last = ""
@@ -106,7 +143,7 @@ class Lines:
     @contextmanager
     def kept_up(self) -> Iterator[None]:
         """In the block, silence is broken."""
-        if err.is_terminal:
+        if self._quiet:
             yield
             return
         thread = threading.Thread(target=self._break_silence, name="lines", daemon=True)
@@ -129,7 +166,7 @@ class Lines:
 
     def say(self, what: str) -> None:
         """A line, where there is no bar."""
-        if what and not err.is_terminal:
+        if what and not self._quiet:
             with self._lock:
                 self._told_at = time.monotonic()
             err.print(f"{self._name}: {what}", markup=False)
@@ -143,10 +180,14 @@ class Lines:
 
 
 @contextmanager
-def bar_of(spec: WalkSpec, plan: Plan) -> Iterator[Bar]:
-    """The bar, in the block. Raises StoppedError if the block is interrupted."""
-    with _progress(plan) as progress, interrupts.telling(_first_signal):
-        bar = Bar(progress, spec, plan)
+def bar_of(spec: WalkSpec, plan: Plan, display: Display | None = None) -> Iterator[Bar]:
+    """The bar, in the block. Raises StoppedError if the block is interrupted.
+
+    display: default: the terminal, and lines where there is none.
+    """
+    shown = nullcontext(display) if display is not None else _progress(plan)
+    with shown as drawn, interrupts.telling(_first_signal):
+        bar = Bar(drawn, spec, plan, Lines(spec.name, quiet=display is not None or err.is_terminal))
         try:
             with bar.lines.kept_up():
                 yield bar

@@ -18,6 +18,7 @@ from latent_assets.api.film import Film, Pictures
 from latent_assets.api.rendering import render_walk
 from latent_assets.api.sampling import Scales, sample
 from latent_assets.api.walks import Walk, load, noise_loop
+from latent_assets.prompt_syntax import TEXT
 from latent_assets.rendering import encode_prompts
 from latent_assets.settings import PREFIX, Settings
 from latent_assets.studio import Plan, Studio, WalkSpec
@@ -120,7 +121,7 @@ class OpenStudio:
         walk = noise_loop("encoded", frames=2)
         rendering = self.studio.specify("encoded", walk.fields).rendering
         for prompt in several:
-            for warning in self.studio.read_prompt(self.model, prompt):
+            for warning in self.studio.read_prompt(self.model, prompt, TEXT).warnings:
                 warnings.warn(warning, stacklevel=2)
         found = encode_prompts(self.studio, rendering, several)
         return found[0] if isinstance(text, str) else found

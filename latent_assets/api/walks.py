@@ -96,6 +96,7 @@ class Fields(TypedDict, total=False):
     description: str
     seed: int
     negative_prompt: str
+    prompt_syntax: str
     num_steps: int
     sampler: str
     spacing: str

@@ -19,6 +19,7 @@ from PIL import Image
 import latent_assets as la
 from latent_assets.api import inline, walks
 from latent_assets.api.display import RenderInterrupt
+from latent_assets.diffusion.protocol import Prompt
 from latent_assets.media import inspect_file
 from latent_assets.walks import schema
 from latent_assets.walks.loading import load_walk, parse_walk
@@ -239,7 +240,10 @@ def test_an_interrupt_says_what_is_stored_and_loses_no_more(tmp_path):
 
 
 def test_what_the_model_does_not_understand_is_a_warning(fake):
-    object.__setattr__(fake, "read_prompt", lambda _name, text: (f"does not know {text}",))
+    def read(_name: str, text: str, _syntax: str) -> Prompt:
+        return Prompt(text, 1, (f"does not know {text}",))
+
+    object.__setattr__(fake, "read_prompt", read)
     with pytest.warns(UserWarning, match="does not know a cat") as told:
         la.OpenStudio(fake).render(la.noise_loop("a cat", frames=2))
     assert told[0].filename == __file__

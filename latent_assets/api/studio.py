@@ -68,14 +68,19 @@ class OpenStudio:
         return info.latent_shape(info.default_size)
 
     def plan(
-        self, walk: Walk | str | Path, *, model: str | None = None, frames: int | None = None
+        self,
+        walk: Walk | str | Path,
+        *,
+        model: str | None = None,
+        frames: int | None = None,
+        draft: bool = False,
     ) -> Plan:
         """Which frames are stored, which are to be rendered, about how long that takes.
 
-        walk: or the path of a walk file. model, frames: in place of the walk's own. No model is
-        loaded. Raises InvalidWalkError, UsageError.
+        walk: or the path of a walk file. model, frames: in place of the walk's own. draft: in a
+        fraction of its steps. No model is loaded. Raises InvalidWalkError, UsageError.
         """
-        return self.studio.plan(self._specified(walk, model, frames))
+        return self.studio.plan(self._specified(walk, model, frames, draft))
 
     def render(
         self,
@@ -83,16 +88,17 @@ class OpenStudio:
         *,
         model: str | None = None,
         frames: int | None = None,
+        draft: bool = False,
         progress: bool = True,
     ) -> Film:
         """Render what is not in the store yet, and give the film.
 
-        walk, model, frames: as for `plan`. progress: show a bar. What the model does not
+        walk, model, frames, draft: as for `plan`. progress: show a bar. What the model does not
         understand is a warning. An interrupt (Ctrl-C, "stop") loses at most the running batch.
         Raises InvalidWalkError, UsageError, ModelError, StoreError.
         """
         started = time.perf_counter()
-        spec = self._specified(walk, model, frames)
+        spec = self._specified(walk, model, frames, draft)
         plan = self.studio.plan(spec)
         for warning in plan.warnings:
             warnings.warn(warning, stacklevel=2)
@@ -159,7 +165,9 @@ class OpenStudio:
         return Pictures(pictures, self.studio, self.model)
 
     def _specified(
-        self, walk: Walk | str | Path, model: str | None, frames: int | None
+        self, walk: Walk | str | Path, model: str | None, frames: int | None, draft: bool
     ) -> WalkSpec:
         found = walk if isinstance(walk, Walk) else load(walk)
-        return self.studio.specify(found.name, found.fields, model=model, frames=frames)
+        return self.studio.specify(
+            found.name, found.fields, model=model, frames=frames, draft=draft
+        )

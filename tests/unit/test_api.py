@@ -208,6 +208,7 @@ def test_a_walk_file_and_another_model_can_be_asked_for(studio, tmp_path):
     film = studio.render(path, model="stable-diffusion-1", frames=3)
     assert (len(film), film.walk.name) == (3, "castle")
     assert "stable-diffusion-1" in repr(film)
+    assert studio.render(path, draft=True).walk.fields.num_steps == 7
     with pytest.raises(la.LatentAssetsError, match="no walk file"):
         studio.render("castle")
 

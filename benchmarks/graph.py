@@ -5,8 +5,9 @@
 Renders an embedded walk to a GIF through the graph and, with the same batches, through
 `render_frames` and `write_animation` alone, in one process with the model warm, in turn; then runs
 the finished walk again, and as many partitioned assets that do nothing. The graph makes previews,
-figures, a contact sheet and five checks besides: they count as its cost. Prints medians and ratios
-of wall time: the machine's own noise falls out of them.
+figures, a contact sheet, five checks and the walk's page besides: they count as its cost. Prints
+medians and ratios of CPU seconds of this process, threads and all: what others do on the machine
+falls out of them.
 """
 
 import argparse
@@ -42,19 +43,19 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 def through_the_graph(studio: Studio, text: str, instance: dg.DagsterInstance) -> tuple[float, int]:
-    """Seconds of one materialization of every asset; and the number of its steps."""
+    """CPU seconds of one materialization of every asset; and the number of its steps."""
     (studio.settings.walks_dir / "walk.yaml").write_text(text)
     job = build_defs(studio).resolve_job_def("render_walk")
-    started = time.perf_counter()
+    started = time.process_time()
     result = job.execute_in_process(instance=instance, partition_key="walk", run_config=QUIET)
     steps = sum(event.event_type_value == "STEP_SUCCESS" for event in result.all_events)
-    return time.perf_counter() - started, steps
+    return time.process_time() - started, steps
 
 
 def bare_loop(studio: Studio, text: str, store: Path) -> float:
-    """Seconds from the walk's text to its GIF, without Dagster."""
+    """CPU seconds from the walk's text to its GIF, without Dagster."""
     studio = replace(studio, frames=FrameStore(store))
-    started = time.perf_counter()
+    started = time.process_time()
     spec = studio.specify("walk", parse_walk(text, "walk.yaml"))
     recipes = spec.recipes()
     render_frames(studio, recipes, batch_size=6)
@@ -65,11 +66,11 @@ def bare_loop(studio: Studio, text: str, store: Path) -> float:
         format="gif",
         fps=10,
     )
-    return time.perf_counter() - started
+    return time.process_time() - started
 
 
 def empty_run(studio: Studio, instance: dg.DagsterInstance, steps: int) -> float:
-    """Seconds of a Dagster run of as many partitioned assets, one after another, of one number."""
+    """CPU seconds of a Dagster run of as many partitioned assets in a row, of one number."""
     walks = dg.StaticPartitionsDefinition(["walk"])
 
     def nothing(index: int) -> dg.AssetsDefinition:
@@ -88,9 +89,9 @@ def empty_run(studio: Studio, instance: dg.DagsterInstance, steps: int) -> float
         executor=dg.in_process_executor,
     )
     job = defs.resolve_job_def("empty")
-    started = time.perf_counter()
+    started = time.process_time()
     job.execute_in_process(instance=instance, partition_key="walk", run_config=QUIET)
-    return time.perf_counter() - started
+    return time.process_time() - started
 
 
 def main() -> None:

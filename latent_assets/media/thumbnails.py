@@ -42,14 +42,14 @@ def thumbnail(
 
     while True:
         image = reduced(picture, longest_px)
-        url = ""
-        for quality in _QUALITIES:
-            url = _data_url("image/webp", encode(image, quality))
-            if len(url) <= max_characters or longest_px <= _SMALLEST_PX:
-                return url
+        smallest = _data_url("image/webp", encode(image, _QUALITIES[-1]))
+        if len(smallest) <= max_characters or longest_px <= _SMALLEST_PX:
+            break
         # Bytes grow about with the area; 0.9 so that one more round suffices.
-        fits = int(longest_px * 0.9 * math.sqrt(max_characters / len(url)))
+        fits = int(longest_px * 0.9 * math.sqrt(max_characters / len(smallest)))
         longest_px = max(_SMALLEST_PX, min(longest_px - 1, fits))
+    better = (_data_url("image/webp", encode(image, quality)) for quality in _QUALITIES[:-1])
+    return next((url for url in better if len(url) <= max_characters), smallest)
 
 
 def thumbnail_film(

@@ -11,7 +11,7 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -100,11 +100,12 @@ def _sync(path: Path) -> None:
 
 
 def clear_leftovers(path: Path, *, older_than_s: float) -> None:
-    """Removes what writers of `path` that were killed left beside it."""
-    for left, _size in leftovers(path.parent, older_than_s=older_than_s):
-        if left.parent == path.parent and left.name.endswith(f"-{path.name[-40:]}"):
-            with suppress(OSError):
-                left.unlink()
+    """Removes what killed writers of `path` left beside it; looks into no other folder."""
+    ending = f"-{path.name[-40:]}"
+    names = (each.name for each in path.parent.iterdir() if each.name.endswith(ending))
+    for left, _size in _abandoned(path.parent, names, older_than_s):
+        with suppress(OSError):
+            left.unlink()
 
 
 def leftovers(folder: Path, *, older_than_s: float) -> list[tuple[Path, int]]:
@@ -112,13 +113,20 @@ def leftovers(folder: Path, *, older_than_s: float) -> list[tuple[Path, int]]:
 
     A file that is gone while it is looked at is none.
     """
+    return [
+        found
+        for parent, _, names in os.walk(folder)
+        for found in _abandoned(Path(parent), names, older_than_s)
+    ]
+
+
+def _abandoned(
+    folder: Path, names: Iterable[str], older_than_s: float
+) -> Iterator[tuple[Path, int]]:
     limit = time.time() - older_than_s
-    found = []
-    for parent, _, names in os.walk(folder):
-        for name in filter(is_temporary, names):
-            path = Path(parent, name)
-            with suppress(FileNotFoundError):
-                status = path.stat()
-                if status.st_mtime <= limit:
-                    found.append((path, status.st_size))
-    return found
+    for name in filter(is_temporary, names):
+        path = folder / name
+        with suppress(FileNotFoundError):
+            status = path.stat()
+            if status.st_mtime <= limit:
+                yield path, status.st_size

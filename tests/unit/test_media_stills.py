@@ -138,6 +138,19 @@ def test_thumbnails_fit(most):
         assert image.width <= 256
 
 
+def test_a_picture_that_does_not_fit_is_not_encoded_at_every_quality(monkeypatch):
+    """The sheet of a long walk has millions of pixels: each try counts."""
+    tried, save = [], Image.Image.save
+    monkeypatch.setattr(
+        Image.Image, "save", lambda *a, **how: (tried.append(how["quality"]), save(*a, **how))
+    )
+    thumbnail(noise(1, (512, 768)), longest_px=512, max_characters=3_000)
+    rounds = tried.index(75)
+    assert rounds > 1
+    assert tried[:rounds] == [30] * rounds  # until the least good one fits
+    assert tried[rounds:] in ([75], [75, 50])
+
+
 def test_a_film_in_small_is_256_px_wide_and_lasts_as_long():
     frames = [np.full((64, 64, 3), 40 + 10 * n, np.uint8) for n in range(12)]
     url = thumbnail_film(lambda: frames, seconds=4.8)

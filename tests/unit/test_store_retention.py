@@ -11,7 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from latent_assets.errors import UsageError
-from latent_assets.store import EncodingStore, FrameStore, Receipt, environment, pixel_digest
+from latent_assets.store import (
+    EncodingStore,
+    FrameStore,
+    Receipt,
+    atomic,
+    environment,
+    pixel_digest,
+)
 from latent_assets.store.objects import Entry
 from latent_assets.store.retention import DAY_S, HOUR_S, Policy, plan_removal, remove, stats
 
@@ -219,3 +226,14 @@ def test_a_half_written_file_that_is_finished_while_it_is_looked_at_is_no_leftov
     (left,) = store.objects.leftovers(0)
     assert (left.name, left.size) == ("frames/.tmp-2-b-x.png", 4)
     assert len(looked) == 1
+
+
+def test_a_writer_clears_beside_its_file_and_nowhere_else(tmp_path, monkeypatch):
+    """Whoever writes into a home folder does not wait for a look through all of it."""
+    left = [tmp_path / each for each in (".tmp-1-a-x.gif", ".tmp-1-b-y.gif", "in/.tmp-1-c-x.gif")]
+    (tmp_path / "in").mkdir()
+    for each in left:
+        each.write_bytes(b"half")
+    monkeypatch.setattr(os, "walk", lambda _folder: pytest.fail("it looked below"))
+    atomic.clear_leftovers(tmp_path / "x.gif", older_than_s=-1)
+    assert [each.exists() for each in left] == [False, True, True]

@@ -21,6 +21,8 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+OF_SIGNALS = 128
+"""A command that a signal ended exits with its number and this: 130 after Ctrl-C."""
 _MOMENT_S = 0.02
 _MARK = b"\0"
 """No signal's number: whatever came before it is heard when it is read."""

@@ -31,9 +31,13 @@ class Answer:
 
     @property
     def json(self) -> Any:
-        """Exactly one JSON object on stdout, and nothing beside it."""
+        """Exactly one JSON object on stdout, and nothing beside it; without its schema's number."""
         document = json.loads(self.out)
         assert isinstance(document, dict)
+        if "$schema" not in document:  # JSON Schema has a form of its own
+            assert document["schema"], document
+            if document["schema"] == 1:
+                del document["schema"]
         return document
 
 

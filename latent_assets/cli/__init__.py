@@ -10,10 +10,7 @@ import os
 import sys
 
 from latent_assets import interrupts
-from latent_assets.errors import InvalidWalkError, LatentAssetsError, StoppedError, UsageError
-
-OF_SIGNALS = 128
-"""A command that a signal ended exits with its number and this: 130 after Ctrl-C."""
+from latent_assets.errors import LatentAssetsError, StoppedError, UsageError
 
 LIKENESSES = {"→": "->", "…": "..."}
 
@@ -91,16 +88,13 @@ def _tell_json(error: LatentAssetsError) -> int:
     """Whoever asked for JSON gets an object, also of an error. Returns the exit code."""
     code = error.exit_code
     if isinstance(error, StoppedError) and (number := interrupts.asked()):
-        code = OF_SIGNALS + number
+        code = interrupts.OF_SIGNALS + number
     options = sys.argv[1:]
     if "--json" in options[: options.index("--") if "--" in options else None]:
         from latent_assets.cli import common
 
         if not common.has_emitted():
-            document = {"error": error.problem, "cure": error.cure, "exit_code": code}
-            if isinstance(error, InvalidWalkError):
-                document["errors"] = [problem.as_dict() for problem in error.problems]
-            common.emit(document)
+            common.emit({**common.error_document(error), "exit_code": code})
     return code
 
 
@@ -108,4 +102,4 @@ def _end_at_once(number: int) -> None:
     """Whatever the main thread does: what is stored is whole, and the next render goes on."""
     show_cursor = "\x1b[?25h" if sys.stderr.isatty() else ""
     os.write(2, f"{show_cursor}\nlatent-assets: stopped at once\n".encode())
-    os._exit(OF_SIGNALS + number)
+    os._exit(interrupts.OF_SIGNALS + number)

@@ -8,19 +8,22 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from latent_assets.errors import UsageError
+from latent_assets.errors import InvalidWalkError, LatentAssetsError, UsageError
 from latent_assets.foreign import is_there, printable, to_json
 from latent_assets.progress import HarmlessConsole, err
 from latent_assets.settings import MODELS, Settings
 from latent_assets.shipped import SHIPPED_WALKS
 from latent_assets.studio import Studio, WalkSpec
 from latent_assets.walks.library import WalkLibrary
-from latent_assets.walks.loading import WALK_SUFFIXES, check_name
+from latent_assets.walks.loading import WALK_SUFFIXES, check_name, read_walk
+from latent_assets.walks.schema import Walk
 
 out = HarmlessConsole(highlight=False, soft_wrap=True, emoji=False)
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
-WalkArgument = Annotated[str, typer.Argument(help="The name of a walk, or a walk file.")]
+WalkArgument = Annotated[
+    str, typer.Argument(help="The name of a walk, a walk file, or - for standard input.")
+]
 ModelOption = Annotated[
     str | None,
     typer.Option(
@@ -45,6 +48,12 @@ DraftOption = Annotated[
 ]
 
 
+SCHEMA = 1
+"""Of what --json prints: raised when a field changes its meaning or goes, not when one comes."""
+STDIN = "-"
+STDIN_NAME = "stdin"
+"""The name of a walk that comes through a pipe."""
+
 _emitted: list[Mapping[str, Any]] = []
 
 
@@ -59,10 +68,23 @@ def has_emitted() -> bool:
 
 
 def emit(document: Mapping[str, Any]) -> None:
-    """The result as one JSON object on stdout; in ASCII where that is no UTF-8."""
+    """The result as one JSON object on stdout, the number of its schema first."""
+    emit_foreign({"schema": SCHEMA, **document})
+
+
+def emit_foreign(document: Mapping[str, Any]) -> None:
+    """A document whose form others laid down; in ASCII where stdout is no UTF-8."""
     _emitted.append(document)
     utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
     print(to_json(document, indent=2, ascii_only=not utf8))
+
+
+def error_document(error: LatentAssetsError) -> dict[str, Any]:
+    """What --json says of an error; of a walk file, each problem by itself."""
+    document = {"error": error.problem, "cure": error.cure, "exit_code": error.exit_code}
+    if isinstance(error, InvalidWalkError):
+        document["errors"] = [problem.as_dict() for problem in error.problems]
+    return document
 
 
 def open_studio() -> Studio:
@@ -71,8 +93,10 @@ def open_studio() -> Studio:
 
 
 def find_walk(studio: Studio, walk: str) -> tuple[str, WalkLibrary]:
-    """A walk by name, or by file: its name, and the library that holds it."""
+    """A walk by name, by file or from a pipe: its name, and the library that holds it."""
     folder = studio.settings.walks_dir
+    if walk == STDIN:
+        return STDIN_NAME, _piped(WalkLibrary(folder))
     path = Path(walk)
     if path.suffix in WALK_SUFFIXES or path.parent != Path():
         return _foreign(check_name(path.stem), WalkLibrary(folder, (path.absolute(),)))
@@ -100,6 +124,22 @@ def _foreign(name: str, library: WalkLibrary) -> tuple[str, WalkLibrary]:
             "Give one of them another name: what they make would overwrite each other.",
         )
     return name, library
+
+
+def _piped(library: WalkLibrary) -> WalkLibrary:
+    if STDIN_NAME in library.paths():
+        raise UsageError(
+            f"{library.paths()[STDIN_NAME]} has the name of walks from standard input",
+            "Give it another name: what they make would overwrite each other.",
+        )
+    return library.knowing(STDIN_NAME, read_piped())
+
+
+def read_piped() -> Walk:
+    """The walk on standard input. Raises InvalidWalkError."""
+    if sys.stdin.isatty():
+        err.print("Reading a walk from standard input: Ctrl-D ends it.")
+    return read_walk(sys.stdin.buffer, "standard input")
 
 
 def specify(

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from latent_assets.cli import films
-from latent_assets.cli.common import AsJson, emit, err, open_studio, out, specify
+from latent_assets.cli.common import AsJson, emit, emit_foreign, err, open_studio, out, specify
 from latent_assets.errors import FinishedFileError, UsageError
 from latent_assets.foreign import is_there, printable
 from latent_assets.media import Provenance, inspect_file
@@ -146,7 +146,7 @@ def inspect(
         _write_new(walk_file, walk_text(record))
         err.print(f"Wrote {walk_file}", markup=False)
     if as_json:
-        emit(record.as_dict())
+        emit_foreign(record.as_dict())
         return
     name = escape(printable(str(record.walk.get("name"))))
     out.print(f"[bold]{name}[/], {len(record.frame_keys)} frames")

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from latent_assets.cli.common import AsJson, emit, err, open_studio, out
+from latent_assets.cli.common import AsJson, emit, emit_foreign, err, open_studio, out
 from latent_assets.diffusion import registry
 from latent_assets.diffusion.checkpoints.models import Checkpoint
 from latent_assets.errors import LatentAssetsError, UsageError
@@ -214,7 +214,7 @@ def schema(
 ) -> None:
     """The JSON Schema of model files; it is JSON with and without --json."""
     if not write:
-        emit(model_json_schema())
+        emit_foreign(model_json_schema())
         return
     path = open_studio().settings.library.folder / "schema.json"
     with explaining("write", path):

@@ -1,4 +1,4 @@
-"""The command `render`: the same assets as in the web UI, run in this process."""
+"""The command `render`: the same assets as in the web UI, run in this process, walk by walk."""
 
 import time
 from collections.abc import Mapping
@@ -15,14 +15,13 @@ from latent_assets.cli.common import (
     DraftOption,
     FramesOption,
     ModelOption,
-    WalkArgument,
     emit,
     err,
     open_studio,
     out,
-    specify,
     warn,
 )
+from latent_assets.cli.many import Chosen, Result, choose, render_each
 from latent_assets.early_look import early_look_path
 from latent_assets.errors import LatentAssetsError
 from latent_assets.progress import Bar, bar_of, duration
@@ -44,7 +43,21 @@ def register(app: typer.Typer) -> None:
 
 
 def render(
-    walk: WalkArgument,
+    walks: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[WALK]...",
+            help="Walks, by name or file, or - for one from standard input.",
+        ),
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="All walks of the project.")] = False,
+    changed: Annotated[
+        bool,
+        typer.Option(
+            "--changed",
+            help="The walks that are not rendered, or no longer as their files say.",
+        ),
+    ] = False,
     model: ModelOption = None,
     frames: FramesOption = None,
     draft: DraftOption = False,
@@ -60,51 +73,74 @@ def render(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Render a walk. Frames that are in the store are not rendered again."""
-    started = time.perf_counter()
+    """Render walks. Frames that are in the store are not rendered again."""
     studio = open_studio()
     if output is not None:
         studio = with_outputs(studio, places.folder(str(output), "--output"))
     if metadata is not None:
         studio = with_metadata(studio, metadata)
     overrides = {"model": model, "frames": frames, "draft": draft}
-    spec, library = specify(studio, walk, model, frames, draft)
+    chosen = choose(studio, tuple(walks or ()), every=every, changed=changed)
+    if not studio.settings.metadata:
+        warn((UNMARKED,))
+
+    def render_walk(walk: Chosen) -> Result:
+        result = _render(studio, walk, overrides)
+        if not as_json:
+            _print(result)
+        _print_checks(result)
+        return result
+
+    if walks and len(chosen) == 1:
+        result = render_walk(chosen[0])
+        if as_json:
+            emit(result.document)
+        code = result.exit_code
+    else:
+        code = render_each(chosen, render_walk, as_json=as_json)
+    if code:
+        raise typer.Exit(code)
+
+
+def _render(studio: Studio, walk: Chosen, overrides: Mapping[str, Any]) -> Result:
+    started = time.perf_counter()
+    spec, library = walk.specify(studio, **overrides)
     for file in library.extra:
         claims.claim(studio.settings.claims_dir, spec.name, file)
     spec = studio.paced(spec)
     plan = studio.plan(spec)
-    warn([*plan.warnings, *([] if studio.settings.metadata else [UNMARKED])])
+    warn(plan.warnings)
     if plan.to_render:
         err.print(f"While it renders, see {early_look_path(studio, spec)}", markup=False)
     with bar_of(spec, plan) as bar:
         made = _run(studio, library, spec, bar, overrides)
-    failed = [check for check in made.failed_checks if check["description"] not in plan.warnings]
-    rendered, paths = made.rendered, made.paths
-    result = {
-        "walk": spec.name,
-        "frames": plan.frames,
-        "rendered": rendered,
-        "reused": plan.frames - rendered,
-        "pilots": made.pilots,
-        "seconds": round(time.perf_counter() - started, 2),
-        "outputs": paths,
-        "warnings": list(plan.warnings),
-        "failed_checks": made.failed_checks,
-    }
-    if as_json:
-        emit(result)
-    else:
-        _print(spec.published, result)
-    for check in failed:
-        style = "[red]failed:[/]" if check["severity"] == "ERROR" else "[yellow]warning:[/]"
-        err.print(f"{style} {check['check']}: {escape(str(check['description']))}")
-    if any(check["severity"] == "ERROR" for check in made.failed_checks):
-        raise typer.Exit(1)
+    return Result(
+        spec.published,
+        {
+            "walk": spec.name,
+            "frames": plan.frames,
+            "rendered": made.rendered,
+            "reused": plan.frames - made.rendered,
+            "pilots": made.pilots,
+            "seconds": round(time.perf_counter() - started, 2),
+            "outputs": made.paths,
+            "warnings": list(plan.warnings),
+            "failed_checks": made.failed_checks,
+        },
+    )
 
 
-def _print(name: str, result: Mapping[str, Any]) -> None:
+def _print_checks(result: Result) -> None:
+    for check in result.document["failed_checks"]:
+        if check["description"] not in result.document["warnings"]:
+            style = "[red]failed:[/]" if check["severity"] == "ERROR" else "[yellow]warning:[/]"
+            err.print(f"{style} {check['check']}: {escape(str(check['description']))}")
+
+
+def _print(made: Result) -> None:
+    result = made.document
     out.print(
-        f"[bold]{name}[/]: {result['frames']} frames, {result['rendered']} rendered,"
+        f"[bold]{made.published}[/]: {result['frames']} frames, {result['rendered']} rendered,"
         f" {result['reused']} reused, {duration(result['seconds'])}"
     )
     if result["pilots"]:

@@ -42,7 +42,7 @@ def vocabulary(
         return
     groups = known.known_words()
     if as_json:
-        emit({name: list(group) for name, group in groups.items()})
+        emit({"groups": {name: list(group) for name, group in groups.items()}})
         return
     for name, group in groups.items():
         out.print(f"[bold]{name}[/]\n  {', '.join(group)}")

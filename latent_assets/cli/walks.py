@@ -10,15 +10,19 @@ from rich.markup import escape
 
 from latent_assets.catalogue import Catalogue, Listed
 from latent_assets.cli.common import (
+    STDIN,
+    STDIN_NAME,
     AsJson,
     DraftOption,
     FramesOption,
     ModelOption,
     WalkArgument,
     emit,
+    emit_foreign,
     err,
     open_studio,
     out,
+    read_piped,
     specify,
     warn,
 )
@@ -50,7 +54,7 @@ def register(app: typer.Typer) -> None:
 def validate(
     files: Annotated[
         list[Path] | None,
-        typer.Argument(help="Walks, by name or file; default: all of the project."),
+        typer.Argument(help="Walks, by name or file, or - ; default: all of the project."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -89,8 +93,11 @@ def validate(
 def _look(studio: Studio, file: Path) -> tuple[list[WalkProblem], tuple[str, ...]]:
     """What is wrong with a walk file, and what its writer may not have meant."""
     try:
-        check_name(file.stem)
-        spec = studio.specify(str(file), load_walk(file))
+        if str(file) == STDIN:
+            spec = studio.specify(STDIN_NAME, read_piped())
+        else:
+            check_name(file.stem)
+            spec = studio.specify(str(file), load_walk(file))
         studio.read_prompts(spec)
     except InvalidWalkError as error:
         return error.problems, ()
@@ -242,7 +249,7 @@ def schema(
 ) -> None:
     """The JSON Schema of walk files; it is JSON with and without --json."""
     if not write:
-        emit(json_schema())
+        emit_foreign(json_schema())
         return
     path = open_studio().settings.walks_dir / "schema.json"
     _write_schema(path)

@@ -74,6 +74,12 @@ class Card:
         return self.run.problem if self.run and self.run.state == "failed" else ""
 
     @property
+    def is_finished(self) -> bool:
+        """Whether its frames and files are there as its walk file says."""
+        done = self.run is not None and self.run.state == "done"
+        return done and self.complete and not self.changed and bool(self.rendered)
+
+    @property
     def running(self) -> bool:
         """Whether a run of it lives."""
         return self.run is not None and self.run.state == "running"

@@ -7,6 +7,15 @@ from pathlib import Path
 from latent_assets.studio import WalkSpec
 from latent_assets.walks.loading import MAX_FILE_BYTES
 from latent_assets.walks.route import prompt_places
+from latent_assets.walks.schema import WALK_ADAPTER
+from latent_assets.walks.yaml_text import dump
+
+
+def text_of(path: Path, spec: WalkSpec) -> str:
+    """The walk file; of a walk that has none, as it would be written."""
+    if path.exists():
+        return file_text(path)
+    return dump(WALK_ADAPTER.dump_python(spec.walk, mode="json", exclude_defaults=True))
 
 
 def file_text(path: Path) -> str:

@@ -24,7 +24,7 @@ from latent_assets.gallery.cards import Card, Shelf
 from latent_assets.gallery.pages import FILES, WalkPage, Where
 from latent_assets.gallery.pictures import PREVIEW_PX, Pictures, preview, webp
 from latent_assets.gallery.portrait import Frames, details, played, portrait
-from latent_assets.gallery.reading import file_text, keyframes
+from latent_assets.gallery.reading import keyframes, text_of
 from latent_assets.store.atomic import replacing, write_bytes
 from latent_assets.store.failures import explaining
 from latent_assets.store.parallel import in_order
@@ -101,7 +101,7 @@ def write_page(
     contains = studio.frames.contains
     page = WalkPage(
         card=card,
-        text=file_text(listed.path),
+        text=text_of(listed.path, listed.spec),
         downloads=versions.finished(outputs),
         pictures=versions.pictures(outputs),
         versions=versions.earlier(outputs, contains),

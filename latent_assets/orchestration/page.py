@@ -38,7 +38,7 @@ def page_asset(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         spec = paced(walk_spec, timeline)
         listed = Listed(
             name=spec.published,
-            path=library.paths()[spec.name],
+            path=library.path_of(spec.name),
             modified=0.0,
             problem="",
             document=walk_spec,

@@ -39,6 +39,10 @@ class WalkLibrary:
                 continue
         return found
 
+    def path_of(self, name: str) -> Path:
+        """The walk's file; where it would lie if it has none, as one from a pipe."""
+        return self.paths().get(name, self.folder / f"{name}.yaml")
+
     def names(self) -> list[str]:
         """The walks' names, in order."""
         return sorted({*self.paths(), *self.known})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import yaml
 from pydantic import ValidationError
@@ -93,17 +93,26 @@ def read_text(path: Path, kind: str) -> str:
     file = printable(str(path))
     try:
         with open_regular(path) as opened:
-            content = opened.read(MAX_FILE_BYTES + 1)
-        if len(content) > MAX_FILE_BYTES:
-            raise InvalidWalkError([WalkProblem(file, "file", "is larger than 256 KiB")])
-        return content.decode("utf-8-sig")
+            return _decoded(opened.read(MAX_FILE_BYTES + 1), file)
     except FileNotFoundError:
         raise UsageError(f"there is no {kind} file {file}") from None
-    except UnicodeDecodeError:
-        raise InvalidWalkError([WalkProblem(file, "file", "is not UTF-8 text")]) from None
     except (OSError, ValueError) as error:  # a null byte in a path is a ValueError
         why = getattr(error, "strerror", None) or error
         raise UsageError(f"cannot read {file}: {why}") from None
+
+
+def read_walk(stream: IO[bytes], file: str) -> Walk:
+    """The walk that comes through a pipe; `file` is what problems are reported under."""
+    return parse_walk(_decoded(stream.read(MAX_FILE_BYTES + 1), file), file)
+
+
+def _decoded(content: bytes, file: str) -> str:
+    if len(content) > MAX_FILE_BYTES:
+        raise InvalidWalkError([WalkProblem(file, "file", "is larger than 256 KiB")])
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise InvalidWalkError([WalkProblem(file, "file", "is not UTF-8 text")]) from None
 
 
 def parse_yaml(text: str, file: str, first: str = "kind") -> tuple[Any, Lines, list[WalkProblem]]:

@@ -1,7 +1,9 @@
 """The command line as a person, or a script, uses it: what it prints where, and how it ends."""
 
+import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -704,6 +706,66 @@ def test_a_walk_edited_while_it_is_rendered_is_rendered_as_it_was_read(
     with Image.open(fake.output_path("bird", ".gif")) as film:
         assert film.n_frames == 3
     assert load_walk(path).frames == 5
+
+
+def test_many_walks_render_in_one_process_and_one_that_fails_keeps_the_others_from_nothing(
+    cli, fake, data, tmp_path
+):
+    write(data, "bird")
+    write(data, "broken", BIRD + "frames: 1\n")
+    write(data, "large", BIRD.replace("frames: 3", "frames: 4"))
+    for name in ("too.many", "no-such-walk", tmp_path / "gone.yaml"):
+        refused = cli("render", "bird", name)
+        assert refused.code == 2, name
+        assert not (data / "store").exists(), "a name that is wrong is told before anything is done"
+    answer = cli("render", "bird", "broken", "bird", "large", "--json")
+    assert answer.code == 1
+    found = answer.json
+    assert [each["walk"] for each in found["walks"]] == ["bird", "broken", "large"]
+    assert found["walks"][1]["exit_code"] == 2
+    assert found["walks"][1]["errors"][0]["field"] == "frames"
+    assert (found["failed"], found["rendered"], found["exit_code"]) == (["broken"], 5, 1)
+    assert fake.counts.engines == 1
+    assert (fake.output_path("large", ".gif")).is_file()
+    plain = cli("render", "--all")
+    assert plain.code == 1
+    assert plain.out.splitlines()[-1].startswith("2 walks done, 0 frames rendered; failed: broken;")
+    assert "broken.yaml:5: frames: is written twice" in plain.err
+    assert cli("render", "broken", "--all").code == 2
+    assert cli("render").code == 2
+
+
+def test_changed_renders_what_is_not_rendered_as_its_file_says(cli, fake, data):  # noqa: ARG001
+    write(data, "bird")
+    write(data, "still")
+    assert cli("render", "--changed", "--json").json["rendered"] == 3, "the same frames in both"
+    told = cli("render", "--changed")
+    assert (told.code, told.out) == (
+        0, "Nothing to render: all walks are rendered as their files say.\n",
+    )  # fmt: skip
+    write(data, "bird", BIRD.replace("frames: 3", "frames: 5"))
+    answer = cli("render", "--changed", "--json")
+    assert [each["walk"] for each in answer.json["walks"]] == ["bird"]
+    shutil.rmtree(data / "outputs" / "still")
+    answer = cli("render", "--changed", "--json")
+    assert [(each["walk"], each["rendered"]) for each in answer.json["walks"]] == [("still", 0)]
+
+
+def test_a_walk_comes_through_a_pipe(cli, fake, data, monkeypatch):
+    def piped(text, *arguments):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text)))
+        return cli(*arguments)
+
+    assert piped(BIRD.encode(), "validate", "-").code == 0
+    wrong = piped(BIRD.encode() + b"framse: 2\n", "validate", "-", "--json")
+    assert wrong.json["errors"][0]["line"] == 5
+    assert piped(b"\xff", "plan", "-", "--json").json["errors"][0]["file"] == "standard input"
+    assert piped(BIRD.encode(), "plan", "-", "--json").json["to_render"] == 3
+    answer = piped(BIRD.encode(), "render", "-", "--json")
+    assert answer.json.get("rendered") == 3, answer
+    assert fake.output_path("stdin", ".gif").is_file()
+    write(data, "stdin")
+    assert piped(BIRD.encode(), "render", "-").code == 2
 
 
 def test_render_to_files_and_back_to_a_walk_file(cli, fake, data, tmp_path):

@@ -73,7 +73,7 @@ class _NotebookBar:
         waiting = f", {told['waiting']}" if told["waiting"] else ""
         value = f'value="{done}" max="{total}"' if total else ""
         says = escape(f"{told['description']}: {count}{rate}{waiting}")
-        return f"<progress {value}></progress> {says}"
+        return f"<div><progress {value}></progress> {says}</div>"
 
 
 @contextmanager

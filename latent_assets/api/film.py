@@ -158,8 +158,9 @@ class Film(_Shows):
 
     def __repr__(self) -> str:
         counts = f"{self.rendered} rendered, {self.reused} reused, {self.seconds:.0f} s"
+        pilots = f", after {self._done.pilots} pilots" if self._done.pilots else ""
         model = self._done.spec.rendering.model
-        return f"{self.walk.name}: {len(self)} frames, {counts}, {model}"
+        return f"{self.walk.name}: {len(self)} frames, {counts}{pilots}, {model}"
 
     def save(self, path: str | Path, **output: Any) -> Path:
         """Write it as the ending of the path says, with the record of its origin.

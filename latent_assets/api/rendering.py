@@ -11,6 +11,7 @@ from latent_assets.progress import Bar
 from latent_assets.rendering import ALONE, Manners, RenderResult, render_frames
 from latent_assets.shown import Shown
 from latent_assets.studio import Studio, WalkSpec
+from latent_assets.walks.order import rendering_order
 from latent_assets.walks.route import is_closed
 
 
@@ -41,7 +42,7 @@ def render_walk(studio: Studio, spec: WalkSpec, bar: Bar, manners: Manners = ALO
     bar.on_places(keys)
     done = render_frames(
         studio,
-        recipes,
+        [recipes[place] for place in rendering_order(spec.walk)],
         batch_size=spec.walk.batch_size,
         on_frames=bar.on_frames,
         manners=manners,

@@ -10,6 +10,7 @@ from latent_assets.cli import (
     models,
     project,
     render,
+    sample,
     store,
     system,
     ui,
@@ -34,5 +35,5 @@ def _version(
         raise typer.Exit
 
 
-for module in (project, walks, render, gallery, files, store, models, system, ui, doctor):
+for module in (project, walks, render, sample, gallery, files, store, models, system, ui, doctor):
     module.register(app)

@@ -23,6 +23,7 @@ from latent_assets.orchestration.outputs import output_assets
 from latent_assets.orchestration.page import page_asset
 from latent_assets.orchestration.progress import Onlooker
 from latent_assets.orchestration.stopping import cancelled_if_asked
+from latent_assets.orchestration.unevaluated import no_check_left_open
 from latent_assets.orchestration.upscaled import upscaled_frames_asset
 from latent_assets.studio import Studio
 from latent_assets.walks.library import WalkLibrary
@@ -87,6 +88,7 @@ def _living(studio: Studio) -> dg.ResourceDefinition:
         context.instance.add_run_tags(run_id, RETRY_WHOLE_RUNS)
         with (
             watch(context.instance, home),
+            no_check_left_open(context.instance, context.run),
             word_left(context.instance, context.run, studio.settings.data, home),
             cancelled_if_asked(context.instance, run_id),
         ):

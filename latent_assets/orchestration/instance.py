@@ -20,6 +20,7 @@ import dagster as dg
 import yaml
 
 from latent_assets.errors import LatentAssetsError, UsageError
+from latent_assets.orchestration.unevaluated import close_checks
 from latent_assets.settings import Settings
 from latent_assets.shipped import SHIPPED
 from latent_assets.store.atomic import is_temporary, replacing, temporary_name
@@ -156,9 +157,9 @@ def _bury(instance: dg.DagsterInstance, run_id: str) -> bool:
     if run.status is dg.DagsterRunStatus.CANCELING:
         instance.report_run_canceled(run, "This run was stopped at once.")
     else:
-        instance.report_run_failed(
-            run, "The process of this run was killed. The frames that it finished are kept."
-        )
+        why = "The process of this run was killed. The frames that it finished are kept."
+        close_checks(instance, run, why)
+        instance.report_run_failed(run, why)
     return True
 
 

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from starlette.applications import Starlette
-from starlette.routing import Mount
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
 from latent_assets.gallery import GALLERY_PATH, gallery_app
@@ -62,7 +63,7 @@ def run_ui(
             family.end()
 
         serve(
-            with_mounts(app, {GALLERY_PATH: gallery}),
+            with_mounts(app, {GALLERY_PATH: gallery}, home=f"{GALLERY_PATH}/"),
             listener,
             address,
             settings.data / "web",
@@ -72,13 +73,15 @@ def run_ui(
         say("Ending Dagster ...")
 
 
-def with_mounts(dagster: Starlette, mounts: Mapping[str, Starlette]) -> ASGIApp:
+def with_mounts(dagster: Starlette, mounts: Mapping[str, Starlette], *, home: str) -> ASGIApp:
     """Dagster's pages at every path but those of the others.
 
-    mounts: by path, applications that are asked before Dagster's.
+    mounts: by path, applications that are asked before Dagster's. home: where `/` leads; Dagster's
+    own way from there is a timeline of runs, empty for who comes first.
     """
-    if not mounts:
-        return dagster
+
+    async def go_home(_request: object) -> Response:
+        return RedirectResponse(home)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -88,7 +91,8 @@ def with_mounts(dagster: Starlette, mounts: Mapping[str, Starlette]) -> ASGIApp:
             yield
 
     routes = [Mount(path, app) for path, app in mounts.items()]
-    return Starlette(routes=[*routes, Mount("/", dagster)], lifespan=lifespan)
+    first = Route("/", go_home)
+    return Starlette(routes=[first, *routes, Mount("/", dagster)], lifespan=lifespan)
 
 
 @contextlib.contextmanager

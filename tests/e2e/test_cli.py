@@ -217,6 +217,17 @@ def test_a_terminal_without_arrows_gets_what_looks_like_one(data, encoding):
     assert json.loads(run("list", "--json"))["walks"][0]["description"] == "→ 書"
 
 
+def test_at_its_end_a_command_does_not_look_through_all_that_it_has_loaded(data):
+    look = "import atexit, gc; atexit.register(lambda: print(gc.get_freeze_count() > 0));"
+    command = "import latent_assets.cli as cli; cli.main()"
+    done = subprocess.run(
+        [sys.executable, "-c", look + command, "stats"],
+        env={**os.environ, "LATENT_ASSETS_DATA": str(data)},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.splitlines()[-1] == "True"
+
+
 def test_validate_of_a_fresh_folder_says_how_to_begin(cli):
     assert "To begin: latent-assets new NAME" in cli("validate").out
     assert "To begin: latent-assets new bird" in cli("plan", "bird").err

@@ -199,6 +199,15 @@ def test_our_own_pages_open_without_a_complaint(ui):
         assert wrong == []
 
 
+def test_the_address_alone_opens_all_walks_and_from_there_what_renders_them(ui):
+    with browser.page() as page:
+        page.unroute("**")
+        page.goto(ui.url)
+        page.get_by_role("link", name="Dagster").click()
+        page.get_by_text("walk_spec").first.wait_for()
+        assert page.url.startswith(f"{ui.url}/assets")
+
+
 def stale(ui, walk):
     found = ui.ask(
         "query($walk: String!) { assetNodes { assetKey { path } staleStatus(partition: $walk) } }",

@@ -710,6 +710,29 @@ def test_what_went_wrong_is_said_on_the_walks_own_partition(studio, instance):
     assert "prompts" in record.asset_observation.metadata["what happened"].value
 
 
+def test_a_check_that_a_failed_run_did_not_come_to_warns_on_its_walk_and_is_not_red(
+    studio, instance
+):
+    write(studio, "w", "a, b", frames=2)
+    assert run(studio, instance, "w").success
+    (studio.settings.walks_dir / "w.yaml").write_text("kind: interpolation\nprompts: 5\n")
+    assert not run(studio, instance, "w").success
+    keys = build_defs(studio).resolve_asset_graph().asset_check_keys
+    assert len(keys) >= 6
+    latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(list(keys))
+    for key in keys:
+        found = latest[key].event.dagster_event.asset_check_evaluation_data
+        assert (found.partition, found.severity) == ("w", dg.AssetCheckSeverity.WARN)
+        assert "Not looked at" in found.description
+        assert "prompts" in found.description
+    write(studio, "w", "a, b", frames=2)
+    assert run(studio, instance, "w").success
+    latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(list(keys))
+    assert all(
+        each.event.dagster_event.asset_check_evaluation_data.passed for each in latest.values()
+    )
+
+
 @pytest.mark.parametrize(
     "prompt", ["![i](http://evil.example/p.png)", "<img src=//evil.example>", "[x](javascript:1)"]
 )

@@ -5,9 +5,10 @@ is missing, keeps it while the model loads, and cannot be interrupted while it w
 take their place themselves; limits and places are Dagster's, and shown in its web UI.
 """
 
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import dagster as dg
 
@@ -18,6 +19,7 @@ from latent_assets.rendering import Manners
 POOL = "gpu"
 POLL_S = 0.5
 TOLD_EVERY_S = 60.0
+LOADING_TOLD_EVERY_S = 2.5
 _loaded: set[str] = set()
 """Models that this process has loaded."""
 
@@ -41,14 +43,30 @@ def manners_of(context: dg.OpExecutionContext, onlooker: Onlooker) -> Manners:
 def loading(
     model: str, log: Callable[[str], None], on_waiting: Callable[[str], None]
 ) -> Iterator[None]:
-    """Say that a model is loaded in the block; nothing, if this process has done so before."""
+    """Say that a model is loaded in the block, and from time to time that it still is.
+
+    Nothing, if this process has done so before.
+    """
     if model in _loaded:
         yield
         return
     log(f"loading the model {model}")
     on_waiting(f"loading the model {model}")
     started = time.monotonic()
-    yield
+    over = threading.Event()
+
+    def speak() -> None:
+        while not over.wait(LOADING_TOLD_EVERY_S):
+            with suppress(Exception):  # of Dagster's database: the model is loaded all the same
+                log(f"still loading the model {model}, {time.monotonic() - started:.0f} s")
+
+    speaker = threading.Thread(target=speak, daemon=True)
+    speaker.start()
+    try:
+        yield
+    finally:
+        over.set()
+        speaker.join()
     _loaded.add(model)
     log(f"loaded the model {model} in {time.monotonic() - started:.1f} s")
     on_waiting("")

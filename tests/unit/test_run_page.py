@@ -1,5 +1,8 @@
 """What a run's page says while frames are rendered: enough, and not too much."""
 
+import threading
+
+from latent_assets.orchestration import pool
 from latent_assets.orchestration.pool import loading
 from latent_assets.orchestration.progress import Onlooker, Pace, RunPage
 
@@ -84,3 +87,19 @@ def test_loading_is_said_before_it_begins_and_once_a_process():
     assert len(lines) == 2
     assert "loaded the model a model of this test in 0.0 s" in lines
     assert waiting == ["loading the model a model of this test", ""]
+
+
+def test_while_it_loads_there_is_a_word_from_time_to_time(monkeypatch):
+    monkeypatch.setattr(pool, "LOADING_TOLD_EVERY_S", 0.01)
+    spoken, lines = threading.Event(), []
+
+    def log(line):
+        lines.append(line)
+        if line.startswith("still loading"):
+            spoken.set()
+            raise OSError("the database is locked")
+
+    with loading("a slow model of this test", log, lambda _why: None):
+        assert spoken.wait(60)
+    assert lines[1] == "still loading the model a slow model of this test, 0 s"
+    assert lines[-1].startswith("loaded the model")

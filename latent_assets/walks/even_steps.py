@@ -10,8 +10,12 @@ import numpy.typing as npt
 from latent_assets.walks.polyline import Line, Point, Points, Reals
 
 Indices = npt.NDArray[np.int64]
+Windows = list[tuple[int, int]]
+"""For each point the range of the candidates that may take its place."""
 
 _HALVINGS = 16
+_STEPS = 128
+"""Whose errors are computed at once: of some tens of candidates each, some megabytes."""
 REACH = 3
 """How far from where it is expected a step may end, in steps."""
 
@@ -44,28 +48,46 @@ def _stepped(line: Line, first: int, last: int, radii: list[float]) -> list[Poin
     return None if line.advance(points[-1], radii[-1], last) is None else points
 
 
-def choose(
-    line: Line, candidates: Points, prices: Reals, expected: Sequence[Point], radii: Reals
-) -> list[int]:
-    """Candidates, one for each expected point, whose steps are nearest to the wanted lengths.
+class Choice:
+    """Which of the candidates take the places of expected points."""
 
-    candidates: C points in order, the ends of the walk first and last. prices: (C,), what taking
-    each adds to the cost. radii: lengths of the len(expected) - 1 steps. The cost of a step is
-    its squared relative error (1 at most, so that a jump does not outweigh all else). Dynamic
-    programming, each point within REACH steps of where it is expected; farther where there are
-    too few. Raises ValueError if there are fewer candidates than points.
-    """
-    if len(candidates) < len(expected):
-        raise ValueError(f"{len(candidates)} candidates for {len(expected)} places")
-    reach = REACH
-    while True:
-        found = _cheapest(line, candidates, prices, _windows(candidates, expected, reach), radii)
-        if found is not None:
-            return found
-        reach *= 4
+    def __init__(
+        self, line: Line, candidates: Points, expected: Sequence[Point], radii: Reals
+    ) -> None:
+        """Raises ValueError if there are fewer candidates than points.
+
+        candidates: C points in order, the ends of the walk first and last. radii: the wanted
+        lengths of the len(expected) - 1 steps.
+        """
+        if len(candidates) < len(expected):
+            raise ValueError(f"{len(candidates)} candidates for {len(expected)} places")
+        self._line, self._candidates, self._radii = line, candidates, radii
+        self._expected, self._reach = expected, REACH
+        self._grid = self._laid_out()
+
+    def cheapest(self, prices: Reals) -> list[int]:
+        """Candidates, one for each expected point, whose steps are nearest to the wanted lengths.
+
+        prices: (C,), what taking each adds to the cost. The cost of a step is its squared relative
+        error (1 at most, so that a jump does not outweigh all else). Dynamic programming, each
+        point within REACH steps of where it is expected; farther where there are too few.
+        """
+        while True:
+            found = None if self._grid is None else _cheapest(prices, *self._grid)
+            if found is not None:
+                return found
+            self._reach *= 4
+            self._grid = self._laid_out()
+
+    def _laid_out(self) -> tuple[Windows, Reals] | None:
+        """The windows, and the errors of the steps from one to the next; None if one is empty."""
+        windows = _windows(self._candidates, self._expected, self._reach)
+        if any(low >= high for low, high in windows):
+            return None
+        return windows, _errors(self._line, self._candidates, windows, self._radii)
 
 
-def _windows(candidates: Points, expected: Sequence[Point], reach: int) -> list[tuple[int, int]]:
+def _windows(candidates: Points, expected: Sequence[Point], reach: int) -> Windows:
     """For each point the range of the candidates that may take its place."""
     stands = candidates.pilots + candidates.shares
     about = np.array([pilot + share for pilot, share in expected])
@@ -81,22 +103,41 @@ def _windows(candidates: Points, expected: Sequence[Point], reach: int) -> list[
     return list(zip(low.tolist(), high.tolist(), strict=True))
 
 
-def _cheapest(
-    line: Line, candidates: Points, prices: Reals, windows: list[tuple[int, int]], radii: Reals
-) -> list[int] | None:
-    cost = np.zeros(1)
-    came_from: list[Indices] = []
-    for (a, b), (c, d), radius in zip(windows, windows[1:], radii, strict=False):
-        if c >= d:
-            return None
-        lengths = line.between(candidates[a:b], candidates[c:d])
-        errors = np.minimum((lengths / radius - 1) ** 2, 1.0)
+def _errors(line: Line, candidates: Points, windows: Windows, radii: Reals) -> Reals:
+    """(steps, W, W): squared relative errors from each candidate of a window to each of the next.
+
+    inf for what is no step onwards, and beyond the windows.
+    """
+    low, high = np.array(windows).T
+    width = int((high - low).max())
+    numbers = low[:, None] + np.arange(width)
+    inside = numbers < high[:, None]
+    points = candidates[np.minimum(numbers, len(candidates) - 1)]
+    errors = np.empty((len(radii), width, width))
+    for start in range(0, len(radii), _STEPS):
+        now = slice(start, start + _STEPS)
+        after = slice(start + 1, min(start + _STEPS, len(radii)) + 1)
+        lengths = line.between(points[now][: after.stop - after.start], points[after])
+        found = np.minimum((lengths / radii[now, None, None] - 1) ** 2, 1.0)
         # A pilot too far off for its distance to be known is as bad as a step can be, and worse.
-        errors[np.isinf(lengths)] = 4.0
-        onwards = np.arange(c, d)[None, :] > np.arange(a, b)[:, None]
-        total = cost[:, None] + np.where(onwards, errors, np.inf)
+        found[np.isinf(lengths)] = 4.0
+        onwards = numbers[after, None, :] > numbers[now, :, None][: after.stop - after.start]
+        there = inside[after, None, :] & inside[now, :, None][: after.stop - after.start]
+        errors[now] = np.where(onwards & there, found, np.inf)
+    return errors
+
+
+def _cheapest(prices: Reals, windows: Windows, errors: Reals) -> list[int] | None:
+    width = errors.shape[-1]
+    padded = np.append(prices, np.zeros(width))
+    columns = np.arange(width)
+    cost = np.full(width, np.inf)
+    cost[0] = 0.0
+    came_from: list[Indices] = []
+    for (low, _), error in zip(windows[1:], errors, strict=True):
+        total = cost[:, None] + error
         best = np.argmin(total, axis=0)
-        cost = total[best, np.arange(d - c)] + prices[c:d]
+        cost = total[best, columns] + padded[low : low + width]
         came_from.append(best)
     if not np.isfinite(cost[0]):
         return None

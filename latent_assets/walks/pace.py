@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from latent_assets.walks.even_steps import choose, walk
+from latent_assets.walks.even_steps import Choice, walk
 from latent_assets.walks.polyline import BAND, Line, Points, Reals
 from latent_assets.walks.timeline import ease
 
@@ -237,11 +237,11 @@ class _Ground:
     def wanted(self, times: list[Fraction], most: int, price: float) -> list[Fraction] | None:
         """The places to render next, so that all frames can be chosen; None if more than `most`.
 
-        price: what each costs, at least; see `choose`.
+        price: what each costs, at least; see `Choice`.
         """
-        parts = self._parts(times)
+        fields = [_Field(self, part, fine=True) for part in self._parts(times)]
         while price < _TOO_DEAR:
-            ticks = [tick for part in parts for tick in self._chosen_ticks(part, price)]
+            ticks = [tick for field in fields for tick in field.ticks(price)]
             new = sorted(set(ticks) - set(self.ticks))
             if len(new) <= most:
                 return [self._place(tick) for tick in new]
@@ -250,8 +250,8 @@ class _Ground:
 
     def chosen(self, times: list[Fraction]) -> Paced:
         """The frames, among the pilots."""
-        parts = self._parts(times)
-        ticks = [0, *(t for part in parts for t in self._chosen_ticks(part, None)[1:])]
+        parts = [_Field(self, part, fine=False) for part in self._parts(times)]
+        ticks = [0, *(t for part in parts for t in part.ticks(0.0)[1:])]
         pilots = [bisect_left(self.ticks, tick) for tick in ticks]
         points = Points(np.array(pilots), np.zeros(len(pilots)))
         distances = [
@@ -284,39 +284,47 @@ class _Ground:
             for a, b in pairwise(standing)
         ]
 
-    def _chosen_ticks(self, part: _Part, price: float | None) -> list[int]:
-        """The part's places. price: of a place that is no pilot; None: only pilots serve."""
-        radius, expected = walk(self.line, part.first, part.last, part.weights)
-        pilots = list(range(part.first, part.last + 1))
-        points = [(pilot, 0.0, self.ticks[pilot]) for pilot in pilots]
-        if price is not None:
-            points += self._between(part, radius)
-            points.sort()
-        candidates = Points(
-            np.array([pilot for pilot, _, _ in points]), np.array([share for _, share, _ in points])
-        )
-        prices = np.array([0.0 if not share else price or 0.0 for _, share, _ in points])
-        places = choose(self.line, candidates, prices, expected, radius * np.array(part.weights))
-        return [points[place][2] for place in places]
-
-    def _between(self, part: _Part, radius: float) -> list[tuple[int, float, int]]:
-        """Places between pilots, about _FINE in a step, their fractions as short as can be."""
-        points = []
-        for i in range(part.first, part.last):
-            start, width = self.ticks[i], self.ticks[i + 1] - self.ticks[i]
-            cuts = min(ceil(self.line.gaps[i] / radius * _FINE), width, 64 * _FINE)
-            grain = 2 ** max(floor(log2(width / (2 * cuts))), 0) if cuts else 1
-            inner = {round((start + width * k / cuts) / grain) * grain for k in range(1, cuts)}
-            points += [
-                (i, (tick - start) / width, tick) for tick in inner if start < tick < start + width
-            ]
-        return points
-
     def _place(self, tick: int) -> Fraction:
         segment, local = divmod(tick, TICKS)
         if segment == len(self.course.places) - 1:
             return self.course.places[-1]
         return self.course.place(segment, Fraction(local, TICKS))
+
+
+class _Field:
+    """What may stand on a part's frames, and how even the steps would be.
+
+    fine: places between pilots may be chosen too; else only pilots serve.
+    """
+
+    def __init__(self, ground: _Ground, part: _Part, *, fine: bool) -> None:
+        radius, expected = walk(ground.line, part.first, part.last, part.weights)
+        points = [(i, 0.0, ground.ticks[i]) for i in range(part.first, part.last + 1)]
+        if fine:
+            points = sorted([*points, *_between(ground, part, radius)])
+        self._ticks = [tick for _, _, tick in points]
+        shares = np.array([share for _, share, _ in points])
+        self._new = np.where(shares > 0, 1.0, 0.0)
+        candidates = Points(np.array([pilot for pilot, _, _ in points]), shares)
+        self._choice = Choice(ground.line, candidates, expected, radius * np.array(part.weights))
+
+    def ticks(self, price: float) -> list[int]:
+        """The part's places. price: of a place that is no pilot."""
+        return [self._ticks[place] for place in self._choice.cheapest(price * self._new)]
+
+
+def _between(ground: _Ground, part: _Part, radius: float) -> list[tuple[int, float, int]]:
+    """Places between pilots, about _FINE in a step, their fractions as short as can be."""
+    points = []
+    for i in range(part.first, part.last):
+        start, width = ground.ticks[i], ground.ticks[i + 1] - ground.ticks[i]
+        cuts = min(ceil(ground.line.gaps[i] / radius * _FINE), width, 64 * _FINE)
+        grain = 2 ** max(floor(log2(width / (2 * cuts))), 0) if cuts else 1
+        inner = {round((start + width * k / cuts) / grain) * grain for k in range(1, cuts)}
+        points += [
+            (i, (tick - start) / width, tick) for tick in inner if start < tick < start + width
+        ]
+    return points
 
 
 def _tick(course: Course, place: Fraction) -> int:

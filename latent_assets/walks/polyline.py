@@ -34,7 +34,7 @@ class Points:
     def __len__(self) -> int:
         return len(self.pilots)
 
-    def __getitem__(self, some: slice) -> Points:
+    def __getitem__(self, some: slice | npt.NDArray[np.int64]) -> Points:
         return Points(self.pilots[some], self.shares[some])
 
 
@@ -56,16 +56,20 @@ class Line:
         return np.sqrt(self.squares[:-1, 0])
 
     def between(self, a: Points, b: Points) -> Reals:
-        """(A, B): distances of points to points that lie after them; inf where not known."""
-        i, j = a.pilots[:, None], b.pilots[None, :]
-        s, t = a.shares[:, None], b.shares[None, :]
+        """(A, B): distances of points to points that lie after them; inf where not known.
+
+        Of points in more dimensions (..., A) and (..., B): (..., A, B).
+        """
+        i, j = a.pilots[..., :, None], b.pilots[..., None, :]
+        s, t = a.shares[..., :, None], b.shares[..., None, :]
         total = -s * (1 - s) * self._edges[i] - t * (1 - t) * self._edges[j]
         for p, u in ((i, 1 - s), (i + 1, s)):
             for q, v in ((j, 1 - t), (j + 1, t)):
                 column = q - p + 1
-                known = self._table[np.minimum(p, len(self) - 1), np.clip(column, 0, BAND + 2)]
+                column = np.minimum(np.maximum(column, 0), BAND + 2)
+                known = self._table[np.minimum(p, len(self) - 1), column]
                 weight = u * v
-                total += np.where(weight > 0, weight * np.where(weight > 0, known, 0.0), 0.0)
+                total += weight * np.where(weight > 0, known, 0.0)
         return np.sqrt(np.maximum(total, 0.0))
 
     def advance(self, at: Point, radius: float, last: int) -> Point | None:

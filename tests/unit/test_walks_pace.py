@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from latent_assets.walks.even_steps import choose, walk
+from latent_assets.walks.even_steps import Choice, walk
 from latent_assets.walks.pace import DEPTH, Course, Paced, Survey, pace, pilots_beside
 from latent_assets.walks.polyline import BAND, Line, Points, squares_of
 
@@ -232,4 +232,4 @@ def test_choosing_needs_enough_to_choose_from():
     line = Line(squares_of(np.eye(3, dtype=np.float32)))
     three = Points(np.arange(3), np.zeros(3))
     with pytest.raises(ValueError, match="3 candidates for 4 places"):
-        choose(line, three, np.zeros(3), [(0, 0.0)] * 4, np.ones(3))
+        Choice(line, three, [(0, 0.0)] * 4, np.ones(3))

@@ -539,7 +539,8 @@ def _with_frames(name: str, walk: Walk, frames: int | None) -> Walk:
                 f"Take {' or '.join(map(str, sorted(near)))}.",
             )
         frames = side
-    document = WALK_ADAPTER.dump_python(walk, mode="json")
+    # What the file leaves open stays open: a model may ask what it says (`own_sampling`).
+    document = WALK_ADAPTER.dump_python(walk, mode="json", exclude_unset=True)
     if frames != getattr(walk, length):
         document["places"] = None  # they are those of as many frames as the file says
     try:

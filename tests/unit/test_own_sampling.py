@@ -9,6 +9,8 @@ import pytest
 from latent_assets.diffusion.registry import WeightsSource, describe_model
 from latent_assets.errors import InvalidWalkError
 from latent_assets.own_sampling import fitted
+from latent_assets.settings import Settings
+from latent_assets.studio import Studio
 from latent_assets.walks.schema import WALK_ADAPTER
 
 SOURCE = WeightsSource(Path(__file__).parents[2] / "data" / "models")
@@ -55,3 +57,12 @@ def test_guidance_cannot_be_swept():
     )
     with pytest.raises(InvalidWalkError, match="nothing to sweep"):
         fitted("w", sweep, FAST, named=False)
+
+
+def test_a_walk_that_names_the_model_may_have_another_length(tmp_path):
+    """What its file leaves open is not taken for something that it says."""
+    studio = Studio.open(Settings(data=tmp_path))
+    spec = studio.specify("w", walk(model="embedded-fast"), frames=5)
+    assert (spec.walk.frames, spec.walk.num_steps, spec.published) == (5, 4, "w@5")
+    with pytest.raises(InvalidWalkError, match="num_steps"):
+        studio.specify("w", walk(model="embedded-fast", num_steps=25), frames=5)

@@ -18,6 +18,9 @@ class _Filtered:
         """As `TextIO.write`."""
         return len(text) if text.startswith(RAW) else self._stream.write(text)
 
+    def close(self) -> None:
+        """Nothing: a log handler may hold this after the block, and takes it for its own file."""
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 

@@ -21,3 +21,17 @@ def test_only_dagsters_raw_words_are_left_out(capsys):
 def test_the_words_are_still_dagsters():
     """Else they would come through again."""
     assert f'"{RAW}: ' in inspect.getsource(types)
+
+
+def test_a_log_handler_that_closes_what_it_was_given_does_not_close_standard_error(
+    tmp_path, monkeypatch
+):
+    """As absl's, which TensorFlow brings: the next run, setting up its log, has it closed."""
+    with (tmp_path / "err").open("w") as stream:
+        monkeypatch.setattr(sys, "stderr", stream)
+        with without_raw_words():
+            held = sys.stderr
+        held.close()
+        assert not stream.closed
+        sys.stderr.write("the next walk\n")
+    assert (tmp_path / "err").read_text() == "the next walk\n"

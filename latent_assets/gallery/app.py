@@ -76,6 +76,7 @@ class _Server:
             Route("/{walk}/events", self.events_of_walk),
             Route("/{walk}/files/{name}", self.finished),
             Route("/{walk}/earlier/{name}", self.earlier),
+            Route("/{walk}/variants/{name}", self.of_variant),
         ]
         app = Starlette(
             routes=routes,
@@ -147,6 +148,10 @@ class _Server:
 
     def earlier(self, request: Request) -> Response:
         found = [version.file for version in self._walks.earlier(_walk(request))]
+        return _download(found, request.path_params["name"])
+
+    def of_variant(self, request: Request) -> Response:
+        found = [file for each in self._walks.variants(_walk(request)) for file in each.files]
         return _download(found, request.path_params["name"])
 
     def asset(self, request: Request) -> Response:

@@ -14,7 +14,7 @@ import jinja2
 
 from latent_assets.digests import digest_of
 from latent_assets.gallery.cards import KINDS, Card
-from latent_assets.gallery.versions import File, Folder, Version
+from latent_assets.gallery.versions import File, Folder, Variant, Version
 
 FILES = "site.files"
 """The folder of what pages share. No walk can have this name: a dot is not allowed in one."""
@@ -56,6 +56,8 @@ class WalkPage:
     pictures: Folder | None
     """Its frames as numbered pictures."""
     versions: Sequence[Version]
+    variants: Sequence[Variant]
+    """What was tried beside its own files."""
     others: Sequence[Card]
     """What it can be compared with."""
     keyframes: Sequence[tuple[str, int]]

@@ -105,6 +105,7 @@ def write_page(
         downloads=versions.finished(outputs),
         pictures=versions.pictures(outputs),
         versions=versions.earlier(outputs, contains),
+        variants=(),  # what was only tried is not shown to others
         others=sorted(others, key=lambda other: other.name),
         keyframes=keyframes(listed.spec),
     )

@@ -97,6 +97,20 @@ class Version:
         return {"name": self.file.name, "when": self.when, "keys": list(self.keys)}
 
 
+@dataclass(frozen=True)
+class Variant:
+    """What a run with another model or other frames than the walk file's made."""
+
+    name: str
+    """As it is published: the walk's name, `@` and what differs."""
+    files: tuple[File, ...]
+
+    @property
+    def made(self) -> float:
+        """When the last of its files was made."""
+        return max(file.modified for file in self.files)
+
+
 def finished(folder: Path) -> list[File]:
     """The files of a walk's folder, by name; what is being written is left out."""
     return _files(folder)
@@ -113,6 +127,18 @@ def earlier(folder: Path, contains: Callable[[Iterable[str]], Collection[str]]) 
     """The kept versions, newest first. contains: which of some frames' keys are stored."""
     files = sorted(_files(folder / FOLDER), key=lambda file: (file.modified, file.name))
     return [Version(file, _playable(file, contains)) for file in reversed(files)]
+
+
+def variants(folder: Path) -> list[Variant]:
+    """The variants of a walk, newest first. folder: of the walk's own files."""
+    try:  # `@` is in no walk's name
+        beside = [
+            each for each in folder.parent.iterdir() if each.name.startswith(f"{folder.name}@")
+        ]
+    except OSError:
+        return []
+    found = [Variant(each.name, tuple(_files(each))) for each in beside if not each.is_symlink()]
+    return sorted((each for each in found if each.files), key=lambda each: (-each.made, each.name))
 
 
 def _playable(file: File, contains: Callable[[Iterable[str]], Collection[str]]) -> tuple[str, ...]:

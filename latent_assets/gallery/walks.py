@@ -46,6 +46,7 @@ class Walks:
             downloads=self.finished(name),
             pictures=self.pictures(name),
             versions=self.earlier(name),
+            variants=self.variants(name),
             others=sorted(others, key=lambda other: other.name),
             keyframes=() if card.problem else keyframes(listed.spec),
         )
@@ -97,6 +98,11 @@ class Walks:
         """The files to download."""
         self._find(name)
         return versions.finished(self._studio.settings.outputs_dir / name)
+
+    def variants(self, name: str) -> list[versions.Variant]:
+        """What was tried beside its own files, newest first."""
+        self._find(name)
+        return versions.variants(self._studio.settings.outputs_dir / name)
 
     def pictures(self, name: str) -> versions.Folder | None:
         """Its frames as numbered pictures."""

@@ -12,6 +12,7 @@ from latent_assets.errors import StoreError
 from latent_assets.lastrun import Check, LastRun, read_last_run, write_last_run
 from latent_assets.orchestration.failures import words_of
 from latent_assets.orchestration.instance import ALIVE
+from latent_assets.orchestration.observing import RENDERED, WALK_SPEC
 
 _TOLD = {
     dg.DagsterEventType.STEP_FAILURE,
@@ -39,13 +40,34 @@ def word_left(
         checks=before.checks if before else (),
         lock=str(home / ALIVE / run.run_id),
     )
-    with suppress(StoreError):
-        write_last_run(data, walk, begun)
+    # What is tried beside a walk says nothing of the walk.
+    own = not _has_overrides(run)
+    if own:
+        with suppress(StoreError):
+            write_last_run(data, walk, begun)
     try:
         yield
     finally:
         with suppress(Exception):  # of Dagster's database as of our file
-            write_last_run(data, walk, _ended(instance, begun))
+            if own or _made_the_walks_own(instance, run):
+                write_last_run(data, walk, _ended(instance, begun))
+
+
+def _has_overrides(run: dg.DagsterRun) -> bool:
+    """Whether the run does something else than the walk file says."""
+    config = run.run_config.get("ops", {}).get("walk_spec", {}).get("config") or {}
+    return any(config.values())
+
+
+def _made_the_walks_own(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
+    """Whether what the run was asked for is what the file says after all."""
+    made = instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
+    events = [entry.dagster_event for entry in made]
+    return any(
+        RENDERED in (event.step_materialization_data.materialization.tags or {})
+        for event in events
+        if event is not None and event.asset_key == WALK_SPEC
+    )
 
 
 def _ended(instance: dg.DagsterInstance, begun: LastRun) -> LastRun:
@@ -59,7 +81,7 @@ def _ended(instance: dg.DagsterInstance, begun: LastRun) -> LastRun:
         elif event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
             found = event.asset_check_evaluation_data
             checks[found.check_name] = Check(found.check_name, found.passed)
-        elif event.asset_key == dg.AssetKey("walk_spec"):
+        elif event.asset_key == WALK_SPEC:
             tags = event.step_materialization_data.materialization.tags or {}
             spec = tags.get(_VERSION, spec)
     return LastRun(

@@ -22,9 +22,11 @@ def write(studio, name, frames=6, more=""):
     (studio.settings.walks_dir / f"{name}.yaml").write_text(text)
 
 
-def run(studio, instance, name):
+def run(studio, instance, name, **overrides):
     job = build_defs(studio).resolve_job_def("render_walk")
-    quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+    quiet: dict = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+    if overrides:
+        quiet["ops"] = {"walk_spec": {"config": overrides}}
     return job.execute_in_process(
         instance=instance, partition_key=name, raise_on_error=False, run_config=quiet
     )
@@ -41,6 +43,18 @@ def test_a_finished_run_leaves_its_checks_and_what_it_rendered(studio, instance)
     assert not card.changed
     write(studio, "w", frames=5)
     assert Shelf(studio).look().cards["w"].changed
+
+
+def test_what_is_tried_beside_a_walk_leaves_no_word_of_the_walk(studio, instance):
+    write(studio, "w")
+    assert run(studio, instance, "w").success
+    before = read_last_run(studio.settings.data, "w")
+    assert run(studio, instance, "w", frames=3).success
+    assert not run(studio, instance, "w", frames=1).success
+    assert read_last_run(studio.settings.data, "w") == before
+    assert not Shelf(studio).look().cards["w"].changed
+    assert run(studio, instance, "w", frames=6).success
+    assert read_last_run(studio.settings.data, "w").run != before.run
 
 
 def test_a_failed_run_leaves_the_words_of_the_error(tmp_path, instance):

@@ -330,6 +330,23 @@ def test_a_changed_walk_file_says_so_and_a_comment_does_not(studio):
     assert Shelf(studio).look().cards["way"].changed
 
 
+def test_what_was_tried_beside_a_walk_stands_on_its_page_and_nothing_else_does(studio):
+    outputs = studio.settings.outputs_dir
+    for folder in ("way@embedded-9", "way-too@embedded-9", "way@draft"):
+        (outputs / folder).mkdir(parents=True)
+        (outputs / folder / f"{folder}.gif").write_bytes(b"GIF89a")
+    (outputs / "way@empty").mkdir()
+    (outputs / "way@elsewhere").symlink_to(outputs / "way-too@embedded-9")
+    server = client(studio)
+    page = server.get("/way/").text
+    assert set(re.findall(r"<h3>(way[^<]*)</h3>", page)) == {"way@embedded-9", "way@draft"}
+    address = "/way/variants/way%40embedded-9.gif"
+    assert address.removeprefix("/way/") in page
+    assert server.get(address).content == b"GIF89a"
+    assert server.get("/way/variants/way-too%40embedded-9.gif").status_code == 404
+    assert server.get("/way/variants/..%2fway%40draft.gif").status_code == 404
+
+
 # --- earlier versions ----------------------------------------------------------------------------
 
 

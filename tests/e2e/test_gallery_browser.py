@@ -141,6 +141,29 @@ def test_a_page_is_readable_by_everybody(shown, window, path, scheme):
         opened.wait("() => document.documentElement.scrollWidth <= innerWidth")
 
 
+def test_on_a_phone_held_across_it_plays_above_the_fold(shown, window):
+    opened = window()
+    page = opened.open(shown[1] + "way/")
+    page.set_viewport_size({"width": 844, "height": 390})
+    opened.wait("() => innerHeight === 390")
+    for name in ("play", "before", "after", "scrub"):
+        opened.wait(
+            "([id]) => document.getElementById(id).getBoundingClientRect().bottom <= 390", name
+        )
+
+
+@pytest.mark.parametrize("width", WIDTHS.values())
+def test_the_names_of_prompts_do_not_cover_each_other(shown, window, width):
+    opened = window(width=width)
+    page = opened.open(shown[1] + "way/")
+    opened.knows()
+    for each in page.locator("#marks span").all():
+        each.evaluate("(name) => { name.textContent = 'a long name '.repeat(20); }")
+    boxes = [each.bounding_box() for each in page.locator("#marks span").all()]
+    assert len(boxes) == 2
+    assert boxes[0]["x"] + boxes[0]["width"] <= boxes[1]["x"]
+
+
 def test_it_plays_by_itself_and_pauses(shown, window):
     opened = window()
     page = opened.open(shown[1] + "loop/")

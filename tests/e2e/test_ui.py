@@ -234,31 +234,85 @@ def partitions(ui):
 START = """mutation($selector: SensorSelector!) {
   startSensor(sensorSelector: $selector) { __typename ... on PythonError { message } }
 }"""
+SENSOR = {**LOCATION, "sensorName": "render_changed_walks"}
 TICKS = """query($selector: SensorSelector!) { sensorOrError(sensorSelector: $selector) {
   ... on Sensor { sensorState { ticks { status skipReason } } } } }"""
 
 
+STOP = """mutation($id: String!) {
+  stopSensor(id: $id) { __typename ... on PythonError { message } }
+}"""
+STATE = """query($selector: SensorSelector!) { sensorOrError(sensorSelector: $selector) {
+  ... on Sensor { sensorState { id } } } }"""
+RELOAD = """mutation { reloadRepositoryLocation(repositoryLocationName: "latent-assets") {
+  __typename ... on PythonError { message } } }"""
+
+
+def ticks(ui):
+    """What the sensor said at each look, the newest first."""
+    found = ui.ask(TICKS, selector=SENSOR)["sensorOrError"]["sensorState"]["ticks"]
+    return [each["skipReason"] or "" for each in found]
+
+
+def wait_for_tick(ui):
+    """A look that begins after this."""
+    before = len(ticks(ui))
+    wait_for(lambda: len(ticks(ui)) > before + 1, "two more looks of the sensor")
+
+
+def switch_on(ui):
+    """Until it has taken stock of what is there."""
+    took = sum("Took stock" in each for each in ticks(ui))
+    assert ui.ask(START, selector=SENSOR)["startSensor"]["__typename"] == "Sensor"
+    wait_for(lambda: sum("Took stock" in each for each in ticks(ui)) > took, "taking stock")
+
+
+def asked_for(ui):
+    """The walks that the sensor asked for."""
+    return sorted(each["partition"] for each in ui.runs() if "sensor_name" in each)
+
+
 def test_the_automation_renders_each_changed_walk_once_and_a_new_one_without_a_button(ui):
-    selector = {**LOCATION, "sensorName": "render_changed_walks"}
-    by_sensor = [each for each in ui.runs() if "sensor_name" in each]
-    assert by_sensor == []
-    assert ui.ask(START, selector=selector)["startSensor"]["__typename"] == "Sensor"
-
-    def ticks():
-        return ui.ask(TICKS, selector=selector)["sensorOrError"]["sensorState"]["ticks"]
-
-    wait_for(lambda: any("Took stock" in (each["skipReason"] or "") for each in ticks()), "a tick")
+    assert asked_for(ui) == []
+    switch_on(ui)
     write(ui.data, "two", "seed: 9\n")
     write(ui.data, "new", "seed: 3\n")
     wait_for(lambda: "new" in partitions(ui), "the new walk")
+    wait_for(lambda: len(asked_for(ui)) >= 2, "the runs")
+    wait_for_tick(ui)
+    assert asked_for(ui) == ["new", "two"]
 
-    def asked():
-        return sorted(each["partition"] for each in ui.runs() if "sensor_name" in each)
 
-    wait_for(lambda: len(asked()) >= 2, "the runs")
-    seen = len(ticks())
-    wait_for(lambda: len(ticks()) > seen, "another tick")
-    assert asked() == ["new", "two"]
+def test_in_other_orders_too_each_changed_walk_is_rendered_once_and_nothing_else(tmp_path):
+    data = tmp_path / "data"
+    for name in ("one", "two", "three"):
+        write(data, name)
+    with opened(data) as ui:
+        # Rendered by hand, then switched on; a file, then Reload before anybody looked.
+        assert ui.wait_for_run(ui.render("one")) == "SUCCESS"
+        switch_on(ui)
+        write(data, "late")
+        ui.ask(RELOAD)
+        # Edited, and rendered by hand before the sensor looks, or while it does.
+        write(data, "two", "seed: 2\n")
+        by_hand = ui.render("two")
+        wait_for(lambda: "late" in asked_for(ui), "the new walk's run")
+        assert ui.wait_for_run(by_hand) == "SUCCESS"
+        wait_for_tick(ui)
+        assert asked_for(ui).count("late") == 1
+        assert asked_for(ui).count("two") <= 1, "if it looked before the run by hand had read it"
+        before = asked_for(ui)
+        # Switched off, edited, switched on: that counts as known. Edited back then: a change.
+        state = ui.ask(STATE, selector=SENSOR)["sensorOrError"]["sensorState"]["id"]
+        ui.ask(STOP, id=state)
+        write(data, "three", "seed: 4\n")
+        switch_on(ui)
+        wait_for_tick(ui)
+        assert asked_for(ui) == before
+        write(data, "three")
+        wait_for(lambda: asked_for(ui).count("three") == 1, "the run of what was edited back")
+        wait_for_tick(ui)
+        assert asked_for(ui) == sorted([*before, "three"])
 
 
 # --- from the first word to the last ------------------------------------------------------------

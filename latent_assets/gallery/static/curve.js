@@ -51,7 +51,7 @@ class Curve {
       const until = index + 1 < shown.length ? shown[index + 1][1] : 100;
       const made = gallery.element("span", { title: text }, text);
       const atEnd = at > 92 && index;
-      if (atEnd) { made.style.right = "0"; made.style.maxWidth = `${(at - (shown[index - 1][1] + 100) / 2 + 8).toFixed(1)}%`; }
+      if (atEnd) { made.style.right = "0"; made.style.maxWidth = `${(99 - (at + shown[index - 1][1]) / 2).toFixed(1)}%`; }
       else { made.style.left = `${at.toFixed(2)}%`; made.style.maxWidth = `${((until > 92 ? (at + until) / 2 : until) - at - 1).toFixed(1)}%`; }
       return made;
     }));

@@ -23,6 +23,7 @@ from latent_assets.store.failures import explaining
 from latent_assets.store.plain import plain_name
 from latent_assets.studio import Studio
 from latent_assets.ui.children import PATIENCE_S, Family, Say
+from latent_assets.ui.room import watch_room
 from latent_assets.ui.watching import Watch
 from latent_assets.walks.library import WalkLibrary
 from latent_assets.web import Address, serve
@@ -104,7 +105,8 @@ def _family(settings: Settings, say: Say) -> Iterator[Family]:
         opened = (home / LOG).open("wb")
     with opened as log:
         family = Family(_environment(settings), home, log, say)
-        with _running(family.watch):
+        room = partial(watch_room, home, say, family.over)
+        with _running(family.watch), _running(room):
             try:
                 yield family
             finally:

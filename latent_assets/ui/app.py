@@ -137,6 +137,7 @@ def _dagster(settings: Settings, family: Family, definitions: str) -> Iterator[S
             ],
         )
         from latent_assets.orchestration.instance import bury_dead_runs, open_instance
+        from latent_assets.orchestration.instance import watch as bury_whoever_dies
         from latent_assets.ui import dagster_pages
 
         with open_instance(settings) as instance:
@@ -151,7 +152,9 @@ def _dagster(settings: Settings, family: Family, definitions: str) -> Iterator[S
                 family.start("Dagster's daemon", dagster_pages.daemon(workspace, instance))
                 note = partial(dagster_pages.note_changes, instance, Studio.open(settings))
                 watch = Watch(library, pages.reload, note, family.over, names)
-                with _running(watch.run):
+                # A run whose last word found no room on the disk ends for Dagster here.
+                burying = bury_whoever_dies(instance, settings.dagster_home)
+                with _running(watch.run), burying:
                     try:
                         yield pages.app
                     finally:

@@ -12,7 +12,9 @@ import threading
 from urllib.parse import quote, urlencode
 
 import browser
+import dagster as dg
 import pytest
+from dagster._core.test_utils import create_run_for_test
 from ui_server import JSON, LAUNCH, LOCATION, TESTS, is_alive, opened, wait_for
 
 from latent_assets.web import servers
@@ -224,6 +226,15 @@ def test_a_walk_of_a_new_folder_becomes_stale_and_fresh_again_without_a_button(u
     assert stale(ui, "two")["walk_spec"] == "MISSING"
     write(ui.data, "one")
     wait_for(lambda: stale(ui, "one")["walk_spec"] == "FRESH", "freshness")
+
+
+def test_a_run_that_could_not_say_that_it_ended_is_ended_while_the_pages_are_open(ui):
+    home = ui.data / "dagster"
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        run_id = create_run_for_test(instance, status=dg.DagsterRunStatus.STARTED).run_id
+    (home / "alive").mkdir(exist_ok=True)
+    (home / "alive" / run_id).touch()  # a lock that nobody holds
+    assert ui.wait_for_run(run_id) == "FAILURE"
 
 
 def partitions(ui):

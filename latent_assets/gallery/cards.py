@@ -50,6 +50,17 @@ class Card:
     """A digest of the frames that are there: pictures of the walk are remembered under it."""
     size: tuple[int, int] = (1, 1)
     """(height, width) of a frame in pixels."""
+    larger: int = 1
+    """How many times as wide and high its files' pictures are."""
+
+    @property
+    def size_in_words(self) -> str:
+        """Of the pictures in its files, for people: width first."""
+        height, width = self.size
+        frames = f"{width} × {height} px"  # noqa: RUF001 - the sign, not the letter
+        if self.larger == 1:
+            return frames
+        return f"{width * self.larger} × {height * self.larger} px from {frames}"  # noqa: RUF001
 
     @property
     def kind_in_words(self) -> str:
@@ -163,6 +174,7 @@ def card_of(walk: Listed, stored: Collection[str]) -> Card:
         stored=sum(there),
         looks=digest_of([walk.packed.hex()[:64], len(there), there])[:16],
         size=(height, width),
+        larger=(fields["output"]["upscale"] or {"factor": 1})["factor"],
     )
 
 

@@ -4,6 +4,7 @@ import threading
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 import uvicorn
 from browser import ARGUMENTS, CHROMIUM, PATIENCE_MS
@@ -15,6 +16,8 @@ from starlette.routing import Mount
 from latent_assets.catalogue import Catalogue
 from latent_assets.gallery import GALLERY_PATH, gallery_app, live
 from latent_assets.gallery.site import write_site
+from latent_assets.media import Provenance, write_png
+from latent_assets.media.earlier import keep_earlier
 from latent_assets.rendering import render_frames
 from latent_assets.web import Address, Guard, listen
 
@@ -288,6 +291,28 @@ def test_two_walks_move_in_step(shown, window):
     opened.wait("() => document.getElementById('screen-other').dataset.shown === '6'")
     page.locator("#compare").select_option("")
     expect(page.locator("#stage-other")).to_be_hidden()
+
+
+def test_an_earlier_version_moves_beside_the_walk(tmp_path, window):
+    studio = fake_studio(tmp_path)
+    write_walks(studio, "way")
+    render(studio, "way")
+    keys = Catalogue(studio).read()["way"].keys
+    file = finish(studio, "way") / "way.png"
+    record = Provenance({"name": "way"}, {"name": "m", "weights_digest": "0"}, keys[:3], keys[:3])
+    write_png(np.zeros((8, 8, 3), np.uint8), file, provenance=record.as_dict())
+    keep_earlier(file, 2)
+    with served(studio) as address:
+        opened = window(reduced_motion="reduce")
+        page = opened.open(address + "way/")
+        version = page.locator("#compare optgroup[label='Earlier versions'] option")
+        expect(version).to_have_count(1)
+        page.locator("#compare").select_option(version.get_attribute("value"))
+        opened.wait("() => document.getElementById('screen-other').dataset.shown === '0'")
+        page.locator("#scrub").fill("8")
+        opened.wait("() => document.getElementById('screen-other').dataset.shown === '2'")
+        expect(page.locator("#other-name")).to_contain_text("20")
+        expect(page.get_by_role("link", name=file.stem).last).to_be_visible()
 
 
 def test_a_grid_is_walked_by_dragging_and_by_arrows(shown, window):

@@ -103,6 +103,7 @@ def test_larger_pictures_are_shown_once_they_are_made(studio):
     small = client(studio)
     assert data_of(small.get("/way/walk.js"))["pictures"] is None
     assert _size(small.get("/way/poster.webp")) == (32, 32)
+    assert "<span>64 × 64 px from 32 × 32 px</span>" in small.get("/way/").text  # noqa: RUF001
     spec, keys = Catalogue(studio).read()["way"].spec, Catalogue(studio).read()["way"].keys
     digests = [studio.frames.read(key).receipt.pixel_digest for key in keys]
     upscale_frames(studio, spec.walk.output.upscale, list(keys), digests)

@@ -297,6 +297,10 @@ def summary(rows: list[dict]) -> list[str]:
     even = [median(row[pace]["features"]["evenness"] for row in rows) for pace in PACES]
     lines.append(f"| max/median, median | {median(most[0]):.1f} | {median(most[1]):.2f} |")
     lines.append(f"| max/median, worst | {max(most[0]):.1f} | {max(most[1]):.2f} |")
+    if calm := [row for row in rows if not row["jumps"]]:
+        for words, figure in (("CV, early features", "cv"), ("max/median", "max_over_median")):
+            u, p = (max(row[pace]["features"][figure] for row in calm) for pace in PACES)
+            lines.append(f"| {words}, worst where the model does not jump | {u:.2f} | {p:.2f} |")
     lines.append(f"| 1 - Gini, median | {even[0]:.3f} | {even[1]:.3f} |")
     for words, value in (
         ("variance of steps (early features), median", lambda r: r["features"]["variance"]),

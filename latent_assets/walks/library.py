@@ -8,7 +8,7 @@ from pathlib import Path
 
 from latent_assets.errors import InvalidWalkError, UsageError, WalkProblem
 from latent_assets.foreign import printable
-from latent_assets.walks.loading import check_name, load_walk, walk_files
+from latent_assets.walks.loading import check_name, load_walk, no_files, walk_files
 from latent_assets.walks.schema import Walk
 
 
@@ -81,6 +81,9 @@ class WalkLibrary:
                 check_name(path.stem)
             except UsageError as error:
                 found.append(WalkProblem(file, "file name", error.problem))
+        for path in no_files(self.folder):
+            message = "is no regular file" if path.exists() else "is a link to nothing"
+            found.append(WalkProblem(printable(str(path)), "file", message))
         return found
 
     def _read(self) -> dict[str, Walk | InvalidWalkError]:

@@ -73,13 +73,22 @@ def parse_walk(text: str, file: str) -> Walk:
 
 def walk_files(folder: Path) -> list[Path]:
     """The walk files of a folder, by name. What begins with a dot is another program's."""
+    return [path for path in _named_as_walks(folder) if path.is_file()]
+
+
+def no_files(folder: Path) -> list[Path]:
+    """What is named as a walk file and is none: a link to nothing, a pipe, a device."""
+    return [path for path in _named_as_walks(folder) if not (path.is_file() or path.is_dir())]
+
+
+def _named_as_walks(folder: Path) -> list[Path]:
     try:
         if not folder.is_dir():
             return []
         return sorted(
             path
             for path in folder.iterdir()
-            if path.suffix in WALK_SUFFIXES and not path.name.startswith(".") and path.is_file()
+            if path.suffix in WALK_SUFFIXES and not path.name.startswith(".")
         )
     except OSError as error:
         raise UsageError(f"cannot read {printable(str(folder))}: {error.strerror}") from None

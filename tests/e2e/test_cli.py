@@ -228,6 +228,16 @@ def test_at_its_end_a_command_does_not_look_through_all_that_it_has_loaded(data)
     assert done.stdout.splitlines()[-1] == "True"
 
 
+def test_validate_tells_of_links_to_nothing_and_of_devices(cli, data):
+    write(data, "good")
+    (data / "walks" / "broken.yaml").symlink_to("nowhere")
+    (data / "walks" / "endless.yaml").symlink_to("/dev/zero")
+    answer = cli("validate")
+    assert answer.code == 2
+    assert "broken.yaml: file: is a link to nothing" in answer.err
+    assert "endless.yaml: file: is no regular file" in answer.err
+
+
 def test_validate_of_a_fresh_folder_says_how_to_begin(cli):
     assert "To begin: latent-assets new NAME" in cli("validate").out
     assert "To begin: latent-assets new bird" in cli("plan", "bird").err
@@ -504,9 +514,12 @@ def test_without_a_terminal_a_render_says_in_lines_how_far_it_is(cli, fake, data
 def test_where_nothing_happens_for_long_the_silence_is_broken(monkeypatch, capsys):
     monkeypatch.setattr(progress, "SILENCE_S", 0.5)
     lines = progress.Lines("w")
+    said, end = "", time.monotonic() + 120
     with lines.kept_up():
-        time.sleep(2.5)
-    assert "w: no frame yet, after " in capsys.readouterr().err
+        while "w: no frame yet, after " not in said:
+            assert time.monotonic() < end, said
+            time.sleep(0.05)
+            said += capsys.readouterr().err
 
 
 # --- new, schema --------------------------------------------------------------------------------
@@ -689,6 +702,19 @@ def test_inspect_of_a_file_without_a_record_ends_with_2_and_words(cli, tmp_path,
     assert answer.code == 2
     assert name in answer.err
     assert name in answer.json["error"]
+
+
+def test_a_poster_and_a_numbered_frame_are_verified_by_the_one_frame_they_show(cli, fake, data):  # noqa: ARG001
+    write(data, "w", BIRD + "output: {formats: [png, poster], captions: true}\n")
+    assert cli("render", "w").code == 0
+    outputs = data / "outputs" / "w"
+    for file in (outputs / "w-poster.jpg", outputs / "w-frames" / "w-0002.png"):
+        answer = cli("verify", file)
+        assert answer.code == 0, answer.err
+        assert "1 identical" in answer.out
+    still = outputs / "w-poster.jpg"
+    film = still.rename(still.with_suffix(".gif"))
+    assert cli("verify", film).code == 2
 
 
 def test_inspect_of_a_folder_is_told(cli, tmp_path):

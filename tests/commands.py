@@ -50,9 +50,12 @@ class Command:
         *arguments: str,
         settings: Mapping[str, str] | None = None,
         pause_s: float = 0.0,
+        hold_at: int | None = None,
         powerless: bool = False,
     ) -> None:
         """settings: of LATENT_ASSETS_*, without that; pause_s: of each batch.
+
+        hold_at: the batch that begins after so many frames waits until `let_go`.
 
         powerless: as a user whom the file system's permissions bind, also if this one is root.
         """
@@ -60,7 +63,7 @@ class Command:
         environment = {k: v for k, v in os.environ.items() if not k.startswith("LATENT_ASSETS_")}
         environment |= {f"LATENT_ASSETS_{k}": v for k, v in (settings or {}).items()}
         environment["LATENT_ASSETS_DATA"] = str(data)
-        arguments_of = (environment, arguments, str(self._log), pause_s, powerless)
+        arguments_of = (environment, arguments, str(self._log), pause_s, hold_at, powerless)
         self._process = _server().Process(target=_run, args=arguments_of)
         self._process.start()
 
@@ -94,6 +97,15 @@ class Command:
         """Whether it has begun with a batch."""
         return Path(f"{self._log}.computing").exists()
 
+    @property
+    def held(self) -> bool:
+        """Whether it waits in the batch at which it is held."""
+        return Path(f"{self._log}.held").exists()
+
+    def let_go(self) -> None:
+        """Let the batch that is held go on."""
+        Path(f"{self._log}.held").unlink()
+
     def said(self) -> str:
         """What stands on stderr by now."""
         path = Path(f"{self._log}.err")
@@ -103,7 +115,7 @@ class Command:
         self._process.join(seconds)
         return self._process.exitcode is not None
 
-    def answer(self, within_s: float = 120) -> Answer:
+    def answer(self, within_s: float = 300) -> Answer:
         """Raises AssertionError if it hangs."""
         over = self.over_within(within_s)
         if not over:
@@ -129,6 +141,7 @@ def _run(
     arguments: tuple[str, ...],
     log: str,
     pause_s: float,
+    hold_at: int | None,
     powerless: bool,
 ) -> None:
     from fakes import fake_studio  # noqa: PLC0415 - tests that only start commands need no fakes
@@ -145,9 +158,15 @@ def _run(
     if powerless:
         _drop_capabilities()
 
-    def before_batch(_done: int) -> None:
+    held = Path(f"{log}.held")
+
+    def before_batch(done: int) -> None:
         Path(f"{log}.computing").touch()
         time.sleep(pause_s)
+        if done == hold_at:
+            held.touch()
+        while held.exists():
+            time.sleep(0.01)
 
     Studio.open = lambda settings: fake_studio(
         settings.data, before_batch=before_batch, settings=settings

@@ -2,7 +2,8 @@
 
 Data folder: LATENT_ASSETS_DATA. If it holds a file `kill-at`, the run that has done so many frames
 as the file says is killed, and the file is gone: the run that comes after it lives. At `wait-at`
-a run waits to be killed from outside. While it holds a file `slow`, a batch takes a second.
+a run waits to be killed from outside. At `hold-at` it waits until the file `held`, which says that
+it does, is gone.
 """
 
 import os
@@ -31,8 +32,11 @@ def _before_batch(done: int) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
     if _at("wait-at", done):
         time.sleep(600)
-    if (DATA / "slow").exists():
-        time.sleep(1)
+    held = DATA / "held"
+    if _at("hold-at", done):
+        held.touch()
+    while held.exists():
+        time.sleep(0.05)
 
 
 defs = build_defs(fake_studio(DATA, before_batch=_before_batch))

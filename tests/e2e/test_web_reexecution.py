@@ -127,6 +127,10 @@ class Web:
 
         return wait_for(ended, f"the end of {run_id}")
 
+    def is_canceling(self, run_id: str) -> bool:
+        run = self.instance.get_run_by_id(run_id)
+        return run is not None and run.status is dg.DagsterRunStatus.CANCELING
+
     def retry_of(self, run_id: str) -> dg.DagsterRun:
         """The run that the daemon starts by itself."""
 
@@ -273,18 +277,19 @@ def test_the_button_from_failure_never_ends_in_a_short_walk(web):
 
 @pytest.mark.parametrize("way", ["terminate", "SIGTERM"])
 def test_a_run_that_is_stopped_stops_when_its_batch_is_stored_and_stays_so(web, way):
-    (web.data / "slow").touch()
+    (web.data / "hold-at").write_text("3")
+    held = web.data / "held"
     walk = {"terminate": "stopped", "SIGTERM": "ended"}[way]
     run_id = web.launch(walk, {"pipelineName": "render_walk"})
-    wait_for(lambda: stored(web, walk) >= 3 or None, "the third frame")
-    before = stored(web, walk)
+    wait_for(lambda: held.exists() or None, "the fourth batch")
     if way == "terminate":
         web.terminate(run_id)
     else:
         os.kill(web.pid(run_id), signal.SIGTERM)
+    wait_for(lambda: web.is_canceling(run_id) or None, "word that it is to stop")
+    held.unlink()
     assert web.status_at_end(run_id) is dg.DagsterRunStatus.CANCELED
-    assert before <= stored(web, walk) <= before + 2
-    (web.data / "slow").unlink()
+    assert stored(web, walk) == 4  # the batch that was held, and none more
     again = web.launch(walk, {"pipelineName": "render_walk"})
     assert web.status_at_end(again) is dg.DagsterRunStatus.SUCCESS
     assert_complete(web, walk)

@@ -102,6 +102,11 @@ class Bar:
         self._places = Counter(keys)
         self._display.update(self._task, total=self.total, unit="frames", completed=self.done)
 
+    def on_part(self, keys: Sequence[str]) -> None:
+        """These alone of the walk's frames are to be rendered here."""
+        self.total = len(keys)
+        self.on_places(keys)
+
     def on_frames(self, keys: Sequence[str], rendered: bool) -> None:
         """These are in the store now."""
         self._rendered += len(keys) if rendered else 0

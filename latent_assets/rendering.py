@@ -52,6 +52,10 @@ class Manners:
     """Entered for each batch, until it is stored: who stops it may want to wait for that."""
     load: Callable[[str], AbstractContextManager[None]] = lambda _model: nullcontext()
     """Entered with a model's name where that is loaded, unless it is: it may take a minute."""
+    shared: bool = False
+    """Others may render the same frames at this moment: each batch is looked for once more."""
+    share: Callable[[Sequence[FrameRecipe]], Sequence[FrameRecipe]] = lambda recipes: recipes
+    """The missing recipes, in the order in which this process takes them."""
 
 
 ALONE = Manners()
@@ -124,7 +128,8 @@ def render_frames(
     """
     result = result or RenderResult()
     wrong = studio.frames.check(dict.fromkeys(recipe.key for recipe in recipes))
-    todo = list({recipe.key: recipe for recipe in recipes if recipe.key in wrong}.values())
+    missing = {recipe.key: recipe for recipe in recipes if recipe.key in wrong}
+    todo = manners.share(list(missing.values()))
     damaged = [e.problem for e in wrong.values() if isinstance(e, DamagedError)]
     for problem in damaged:
         logger.warning("%s; it is rendered again", problem)
@@ -155,7 +160,10 @@ def _render_missing(
     faults: list[FrameFault] = []
     with manners.turn(), _counted(result):
         encodings = encodings_of(studio, todo)
-        for batch in _batches(todo, batch_size):
+        for planned in _batches(todo, batch_size):
+            batch = _still_missing(studio, planned, on_frames, result, manners)
+            if not batch:
+                continue
             with manners.batch():
                 begun = time.perf_counter()
                 latents, pictures = run_batch(engine, batch, encodings)
@@ -245,6 +253,23 @@ def _batches(recipes: Sequence[FrameRecipe], size: int) -> Iterator[Sequence[Fra
         yield recipes[start : start + size]
 
 
+def _still_missing(
+    studio: Studio,
+    batch: Sequence[FrameRecipe],
+    on_frames: OnFrames,
+    result: RenderResult,
+    manners: Manners,
+) -> Sequence[FrameRecipe]:
+    """Without the frames that others have rendered meanwhile, if there are others."""
+    if not manners.shared:
+        return batch
+    there = studio.frames.contains(recipe.key for recipe in batch)
+    if there:
+        result.reused += len(there)
+        on_frames([recipe.key for recipe in batch if recipe.key in there], False)
+    return [recipe for recipe in batch if recipe.key not in there]
+
+
 def _store(
     studio: Studio,
     engine: Engine,
@@ -296,6 +321,8 @@ def _record_timings(
     batches: list[tuple[int, float]],
 ) -> None:
     """Seconds per frame, and before the first: loading, and compiling in the first batch."""
+    if not batches:
+        return
     profile = timing_profile(recipes)
     steady = [seconds / count for count, seconds in batches[1:]]
     if not steady:

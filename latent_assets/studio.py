@@ -47,6 +47,7 @@ from latent_assets.store.frames import UPSCALED
 from latent_assets.store.parallel import in_order
 from latent_assets.upscaling import Upscaling, open_upscaling
 from latent_assets.walks.advice import advice
+from latent_assets.walks.fields import MAX_CHUNK
 from latent_assets.walks.pilots import Timeline, Unknown, find_timeline, timeline_key
 from latent_assets.walks.recipes import FrameRecipe, Rendering, recipes_of
 from latent_assets.walks.route import is_closed, route
@@ -60,6 +61,10 @@ from latent_assets.walks.schema import (
     prompt_fields,
     walk_prompts,
 )
+
+CHUNK_S = 60.0
+"""So long a chunk is to take: long beside the second that a step costs, short beside a walk."""
+UNMEASURED_CHUNK = 30
 
 
 @dataclass(frozen=True)
@@ -85,9 +90,9 @@ class WalkSpec:
         """The prompts to encode, the unconditional one last."""
         return [*walk_prompts(self.walk), self.rendering.unconditional]
 
-    def recipes(self) -> list[FrameRecipe]:
-        """The recipes of the frames, in order."""
-        return recipes_of(self.walk, self.rendering)
+    def recipes(self, at: Sequence[int] | None = None) -> list[FrameRecipe]:
+        """The recipes of the frames, in order; at: numbers of frames, of which alone they are."""
+        return recipes_of(self.walk, self.rendering, at)
 
     @property
     def has_timeline(self) -> bool:
@@ -403,6 +408,20 @@ class Studio:
         large = {upscaling.key_of(digest) for digest in digests.values()}
         there = self.upscaled.contains(large)
         return len(different) - sum(upscaling.key_of(each) in there for each in digests.values())
+
+    def chunk_size(self, spec: WalkSpec) -> int:
+        """Frames per step. Of a walk that leaves it open, as many whole batches as take a minute.
+
+        Raises UnpacedError.
+        """
+        walk = spec.walk
+        if walk.chunk_size != "auto":
+            return walk.chunk_size
+        per_frame = self.timings.estimate(timing_profile(spec.recipes([0, walk.frames - 1])))
+        if per_frame is None:
+            return UNMEASURED_CHUNK
+        batches = max(round(CHUNK_S / per_frame / walk.batch_size), 1)
+        return min(batches * walk.batch_size, MAX_CHUNK)
 
     def _estimate(
         self, spec: WalkSpec, missing: Sequence[FrameRecipe], frames: int, to_upscale: int

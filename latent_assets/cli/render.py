@@ -23,8 +23,9 @@ from latent_assets.cli.common import (
 )
 from latent_assets.cli.many import Chosen, Result, choose, render_each
 from latent_assets.early_look import early_look_path
-from latent_assets.errors import LatentAssetsError
+from latent_assets.errors import LatentAssetsError, UsageError
 from latent_assets.progress import Bar, bar_of, duration
+from latent_assets.sharing import Part, render_part
 from latent_assets.store import claims
 from latent_assets.studio import Studio, WalkSpec, with_metadata, with_outputs
 from latent_assets.walks.library import WalkLibrary
@@ -71,21 +72,33 @@ def render(
             help="Write the record of their origin into the files; default: the setting.",
         ),
     ] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            metavar="I/N",
+            help="Render the I-th of N parts of the frames, and make no files: for farms that know"
+            " nothing of each other. Render the walk afterwards without it.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Render walks. Frames that are in the store are not rendered again."""
     studio = open_studio()
+    part = None if shard is None else _part(shard, output is None and metadata is None)
     if output is not None:
         studio = with_outputs(studio, places.folder(str(output), "--output"))
     if metadata is not None:
         studio = with_metadata(studio, metadata)
     overrides = {"model": model, "frames": frames, "draft": draft}
     chosen = choose(studio, tuple(walks or ()), every=every, changed=changed)
-    if not studio.settings.metadata:
+    if not studio.settings.metadata and part is None:
         warn((UNMARKED,))
 
     def render_walk(walk: Chosen) -> Result:
-        result = _render(studio, walk, overrides)
+        if part is None:
+            result = _render(studio, walk, overrides)
+        else:
+            result = _render_part(studio, walk, part, overrides)
         if not as_json:
             _print(result)
         _print_checks(result)
@@ -126,6 +139,42 @@ def _render(studio: Studio, walk: Chosen, overrides: Mapping[str, Any]) -> Resul
             "outputs": made.paths,
             "warnings": list(plan.warnings),
             "failed_checks": made.failed_checks,
+        },
+    )
+
+
+def _part(shard: str, plain: bool) -> Part:
+    """plain: whether nothing is said of the files."""
+    if not plain:
+        raise UsageError(
+            "a part of a walk makes no files: --output and --metadata do not go with --shard",
+            "Give them to the render that assembles the walk afterwards.",
+        )
+    return Part.read(shard)
+
+
+def _render_part(studio: Studio, walk: Chosen, part: Part, overrides: Mapping[str, Any]) -> Result:
+    started = time.perf_counter()
+    spec, _ = walk.specify(studio, **overrides)
+    plan = studio.plan(spec)
+    warn(plan.warnings)
+    with bar_of(spec, plan) as bar:
+        made = render_part(studio, spec, part, on_places=bar.on_part, on_frames=bar.on_frames)
+    for problem in made.done.damaged + made.pilots.damaged:
+        err.print(f"[yellow]warning:[/] {escape(problem)}; it was rendered again")
+    return Result(
+        f"{spec.published}, part {part}",
+        {
+            "walk": spec.name,
+            "shard": str(part),
+            "frames": made.frames,
+            "rendered": made.done.rendered,
+            "reused": made.done.reused,
+            "pilots": made.pilots.rendered,
+            "seconds": round(time.perf_counter() - started, 2),
+            "outputs": [],
+            "warnings": list(plan.warnings),
+            "failed_checks": [],
         },
     )
 

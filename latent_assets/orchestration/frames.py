@@ -25,7 +25,7 @@ from latent_assets.orchestration.timeline import paced
 from latent_assets.rendering import RenderResult, render_frames
 from latent_assets.store import DamagedError, MissingError
 from latent_assets.store.parallel import in_order
-from latent_assets.studio import Studio, WalkSpec
+from latent_assets.studio import Studio
 from latent_assets.walks.order import rendering_order
 
 RENDER = "render"
@@ -39,13 +39,15 @@ _paces: dict[str, Pace] = {}
     ins={"encoding_path": dg.In(dg.Nothing), "noise_path": dg.In(dg.Nothing)},
     description="Cut the walk into chunks of frames.",
 )
-def plan_chunks(walk_spec: dict) -> list[dg.DynamicOutput]:
+def plan_chunks(
+    walk_spec: dict, timeline: dict, studio: dg.ResourceParam[Studio]
+) -> list[dg.DynamicOutput]:
     """One chunk is rendered by one step; a chunk holds many batches.
 
     The first holds frames from all over the walk, the next those between them: `rendering_order`.
     """
-    spec = WalkSpec.from_json(walk_spec)
-    count, size = spec.walk.frames, spec.walk.chunk_size
+    spec = paced(walk_spec, timeline)
+    count, size = spec.walk.frames, studio.chunk_size(spec)
     starts = range(0, count, size)
     width = len(str(len(starts)))
     return [
@@ -71,9 +73,7 @@ def render_chunk(
 ) -> dict:
     """What the chunk took: frames rendered and reused, seconds."""
     spec = paced(walk_spec, timeline)
-    order = rendering_order(spec.walk)[chunk["start"] : chunk["stop"]]
-    walk = spec.recipes()
-    recipes = [walk[place] for place in order]
+    recipes = spec.recipes(rendering_order(spec.walk)[chunk["start"] : chunk["stop"]])
     result = RenderResult()
     manners, pace = manners_of(context, onlooker), pace_of(context.run_id)
     early = look_of(context.run_id, studio, spec)
@@ -203,7 +203,10 @@ def frames_asset(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     )
     def frames(walk_spec: dict, timeline: dict, encoding_path: None, noise_path: None) -> dict:
         chunks = plan_chunks(
-            walk_spec=walk_spec, encoding_path=encoding_path, noise_path=noise_path
+            walk_spec=walk_spec,
+            timeline=timeline,
+            encoding_path=encoding_path,
+            noise_path=noise_path,
         )
         done = chunks.map(lambda chunk: render_chunk(chunk, walk_spec, timeline))
         return collect_frames(walk_spec, timeline, done.collect())

@@ -106,6 +106,20 @@ _Side = Annotated[int, Field(ge=MIN_SIDE, le=MAX_SIDE)]
 Size = Annotated[
     _Side | Annotated[list[_Side], Field(min_length=2, max_length=2)], BeforeValidator(_size)
 ]
+QUEUE = r"^[a-z0-9]+(-[a-z0-9]+)*$"
+MAX_CHUNK = 1_000
+
+
+def _chunk_size(value: object) -> object:
+    number = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_CHUNK
+    if value != "auto" and not number:
+        raise ValueError(f"must be a whole number from 1 to {MAX_CHUNK:,}, or auto")
+    return value
+
+
+ChunkSize = Annotated[
+    Annotated[int, Field(ge=1, le=MAX_CHUNK)] | Literal["auto"], BeforeValidator(_chunk_size)
+]
 Ease = Literal["linear", "ease-in", "ease-out", "ease-in-out"]
 MODEL_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
 

@@ -6,7 +6,7 @@ same frame in two walks is rendered once, and a change of format renders nothing
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from fractions import Fraction
 from functools import cached_property
@@ -116,9 +116,11 @@ class FrameRecipe:
         return digest_of(self.as_dict())
 
 
-def recipes_of(walk: Walk, rendering: Rendering) -> list[FrameRecipe]:
-    """The recipes of a walk's frames, in order."""
+def recipes_of(
+    walk: Walk, rendering: Rendering, at: Sequence[int] | None = None
+) -> list[FrameRecipe]:
+    """The recipes of a walk's frames, in order; of those `at` these numbers alone, see `route`."""
     return [
         FrameRecipe(rendering, point.context, point.noise, point.guidance_scale)
-        for point in route(walk)
+        for point in route(walk, at)
     ]

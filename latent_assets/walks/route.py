@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
@@ -32,7 +32,7 @@ from latent_assets.walks.schema import (
     PromptWalk,
     Walk,
 )
-from latent_assets.walks.timeline import keyframe_places, locate, positions
+from latent_assets.walks.timeline import keyframe_places, locate, position, positions
 
 
 @dataclass(frozen=True)
@@ -46,16 +46,22 @@ class FramePoint:
     """Where the frame stands, for people."""
 
 
-def route(walk: Walk) -> list[FramePoint]:
-    """The frames of a walk in order (a grid's row by row). Raises UnpacedError."""
+def route(walk: Walk, at: Sequence[int] | None = None) -> list[FramePoint]:
+    """The frames of a walk in order (a grid's row by row). Raises UnpacedError.
+
+    at: numbers of frames, counted from 0: those alone, in this order. What others would take is
+    not computed.
+    """
+    numbers = range(walk.frames) if at is None else at
     match walk:
         case Grid():
-            return list(_grid(walk))
+            cells = _grid(walk)
+            return [cells(number) for number in numbers]
         case GuidanceSweep():
-            return list(_guidance_sweep(walk))
+            return [_sweep(walk, walk.guidance_scales[number]) for number in numbers]
         case _:
-            point = _point(walk)
-            return [point(place) for place in frame_places(walk)[0]]
+            point, place = _point(walk), _place_of(walk)
+            return [point(place(number)) for number in numbers]
 
 
 def frame_places(walk: Interpolation | Grid | PromptWalk | NoiseLoop) -> list[list[Fraction]]:
@@ -70,6 +76,13 @@ def frame_places(walk: Interpolation | Grid | PromptWalk | NoiseLoop) -> list[li
             "the walk's places are not known yet", "Render it, or materialize its timeline."
         )
     return walk.places
+
+
+def _place_of(walk: Interpolation | PromptWalk | NoiseLoop) -> Callable[[int], Fraction]:
+    """The number of a frame -> where it stands; without the places of all others."""
+    if walk.pace == "uniform":
+        return lambda number: position(number, walk.frames, closed=walk.is_loop)
+    return frame_places(walk)[0].__getitem__
 
 
 def is_closed(walk: Walk) -> bool:
@@ -223,12 +236,15 @@ def _interpolation(walk: Interpolation) -> Callable[[Fraction], FramePoint]:
     return point
 
 
-def _grid(walk: Grid) -> Iterable[FramePoint]:
+def _grid(walk: Grid) -> Callable[[int], FramePoint]:
     columns, rows = frame_places(walk)
     cell = _cell(walk)
-    for row, v in enumerate(rows):
-        for column, u in enumerate(columns):
-            yield cell(u, v, f"row {row + 1}, column {column + 1}")
+
+    def numbered(number: int) -> FramePoint:
+        row, column = divmod(number, len(columns))
+        return cell(columns[column], rows[row], f"row {row + 1}, column {column + 1}")
+
+    return numbered
 
 
 def _cell(walk: Grid) -> Callable[[Fraction, Fraction, str], FramePoint]:
@@ -264,11 +280,7 @@ def _noise_loop(walk: NoiseLoop, turn: Fraction) -> FramePoint:
     )
 
 
-def _guidance_sweep(walk: GuidanceSweep) -> Iterable[FramePoint]:
-    for scale in walk.guidance_scales:
-        yield FramePoint(
-            Blend.at(walk.read(walk.prompt)),
-            Gaussian(walk.seed),
-            exact(scale),
-            f"guidance {scale:g}",
-        )
+def _sweep(walk: GuidanceSweep, scale: float) -> FramePoint:
+    return FramePoint(
+        Blend.at(walk.read(walk.prompt)), Gaussian(walk.seed), exact(scale), f"guidance {scale:g}"
+    )

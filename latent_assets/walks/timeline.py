@@ -29,8 +29,12 @@ def positions(frames: int, *, closed: bool) -> list[Fraction]:
     the first and none is repeated. A walk of 2n - 1 (closed: 2n) frames holds all the places of
     one of n.
     """
-    divisor = frames if closed else max(frames - 1, 1)
-    return [Fraction(i, divisor) for i in range(frames)]
+    return [position(number, frames, closed=closed) for number in range(frames)]
+
+
+def position(number: int, frames: int, *, closed: bool) -> Fraction:
+    """The place of one of the frames alone, see `positions`."""
+    return Fraction(number, frames if closed else max(frames - 1, 1))
 
 
 def ease(name: str, t: Fraction) -> Fraction:

@@ -92,15 +92,15 @@ def encoding_key(rendering: Rendering, prompt: str) -> str:
             "weights": rendering.weights,
             "precision": rendering.precision,
             "prompt": prompt,
-            **rendering.beyond_text(),
+            **rendering.reading(),
         }
     )
 
 
 def _encoded(engine: Engine, rendering: Rendering, prompt: str) -> FloatArray:
     if rendering.prompt_syntax == TEXT:
-        return engine.encode_text([prompt])[0]
-    return engine.encode_weighted(prompt, rendering.chunks)
+        return engine.encode_text([prompt], rendering.clip_skip)[0]
+    return engine.encode_weighted(prompt, rendering.chunks, rendering.clip_skip)
 
 
 def encodings_of(studio: Studio, recipes: Sequence[FrameRecipe]) -> dict[str, FloatArray]:
@@ -238,14 +238,27 @@ def run_batch(
     """
     how = batch[0].rendering
     shape = engine.info.latent_shape(how.size)
+    schedule = sampling_schedule(how.sampler, how.num_steps, how.spacing)
     latents = engine.sample(
         np.stack([recipe.noise.evaluate(shape) for recipe in batch]),
         np.stack([recipe.context.evaluate(encodings) for recipe in batch]),
         encodings[how.unconditional],
         np.array([float(recipe.guidance_scale) for recipe in batch], np.float32),
-        sampling_schedule(how.sampler, how.num_steps, how.spacing),
+        schedule,
+        _fresh(batch, shape, schedule.fresh),
     )
     return latents, engine.decode(latents)
+
+
+def _fresh(
+    batch: Sequence[FrameRecipe], shape: tuple[int, int, int], steps: int
+) -> FloatArray | None:
+    """The noise that each frame gets in the first so many steps, (B, steps, h, w, c)."""
+    if not steps:
+        return None
+    return np.stack(
+        [[each.noise.evaluate(shape, step) for step in range(1, steps + 1)] for each in batch]
+    )
 
 
 def _batches(recipes: Sequence[FrameRecipe], size: int) -> Iterator[Sequence[FrameRecipe]]:

@@ -254,6 +254,7 @@ class Studio:
             model_in_recipe=info.name_in_recipes,
             prompt_syntax=walk.prompt_syntax,
             chunks=self._chunks(chosen, walk),
+            clip_skip=_clip_skip(name, info, walk, ignore=chosen != own_model),
         )
         _check_grid(name, walk, shown_size(walk, rendering.size))
         return WalkSpec(name, walk, rendering, "-".join(differs))
@@ -473,7 +474,7 @@ def timing_profile(recipes: Sequence[FrameRecipe]) -> dict[str, Any]:
         "sampler": rendering.sampler,
         "precision": rendering.precision,
         # With guidance the denoiser is evaluated twice a step.
-        "guided": any(recipe.guidance_scale != 1 for recipe in recipes),
+        "guided": any(recipe.guidance_scale not in {0, 1} for recipe in recipes),
     }
 
 
@@ -585,6 +586,17 @@ def _size(name: str, info: ModelInfo, walk: Walk, *, ignore: bool) -> tuple[int,
     else:
         return size
     raise InvalidWalkError([WalkProblem(name, "size", message, value=str(walk.size))])
+
+
+def _clip_skip(name: str, info: ModelInfo, walk: Walk, *, ignore: bool) -> int:
+    """As the walk says; of a model with fewer layers that takes the place of its own, the last."""
+    if walk.clip_skip <= info.text_layers:
+        return walk.clip_skip
+    if ignore:
+        return 1
+    layers = "one layer" if info.text_layers == 1 else f"{info.text_layers} layers"
+    message = f"must be less: the text encoder of the model {info.name} has {layers}"
+    raise InvalidWalkError([WalkProblem(name, "clip_skip", message, value=str(walk.clip_skip))])
 
 
 def with_outputs(studio: Studio, outputs: Path) -> Studio:

@@ -63,6 +63,7 @@ def fake_info(name: str = "embedded", weights: str = "fake") -> ModelInfo:
         weights_digest=hashlib.sha256(f"{weights} {name}".encode()).hexdigest(),
         tokens=TOKENS,
         context_width=WIDTH,
+        text_layers=2,
         size_multiple=8,
         default_size=SIZE,
         licence="none",
@@ -90,14 +91,18 @@ class FakeEngine:
         self.counts = counts
         self.before_batch = before_batch
 
-    def encode_text(self, prompts: Sequence[str]) -> FloatArray:
+    def encode_text(self, prompts: Sequence[str], clip_skip: int = 1) -> FloatArray:
         self.counts.encoded.extend(prompts)
         shape = (TOKENS, WIDTH)
-        return np.stack([gaussian(0, shape, f"{self.info.name} {text}") for text in prompts])
+        layer = "" if clip_skip == 1 else f" {clip_skip}"
+        names = [f"{self.info.name} {text}{layer}" for text in prompts]
+        return np.stack([gaussian(0, shape, name) for name in names])
 
-    def encode_weighted(self, prompt: str, chunks: int) -> FloatArray:
+    def encode_weighted(self, prompt: str, chunks: int, clip_skip: int = 1) -> FloatArray:
         self.counts.encoded.append(prompt)
-        return gaussian(0, (TOKENS * chunks, WIDTH), f"{self.info.name} weighted {prompt}")
+        return gaussian(
+            0, (TOKENS * chunks, WIDTH), f"{self.info.name} weighted {prompt} {clip_skip}"
+        )
 
     def predict_noise(self, latents: FloatArray, timestep: int, context: FloatArray) -> FloatArray:
         shift = _shift(context)
@@ -110,13 +115,15 @@ class FakeEngine:
         unconditional: FloatArray,
         guidance_scale: FloatArray,
         schedule: SamplingSchedule,
+        fresh: FloatArray | None = None,
     ) -> FloatArray:
         self.before_batch(self.counts.frames)
         self.counts.batches.append(len(noise))
         scale = guidance_scale.reshape(-1, 1, 1, 1)
         guided = _shift(unconditional[None]) * (1 - scale) + scale * _shift(context)
         steps = np.float32(len(schedule.timesteps) / 1000)
-        return (noise + 0.1 * guided + steps).astype(np.float32)
+        added = 0 if fresh is None else fresh.sum(axis=1) / 10
+        return (noise + 0.1 * guided + steps + added).astype(np.float32)
 
     def decode(self, latents: FloatArray) -> ImageArray:
         side = self.info.downscale

@@ -33,9 +33,14 @@ def sample(
     contexts, noises = _matched(info, encoding, noise)
     spec, scales = _settled(studio, model, guidance_scale, len(contexts), noises, how)
     rendering = spec.rendering
+    schedule = sampling_schedule(rendering.sampler, rendering.num_steps, rendering.spacing)
+    if schedule.fresh:
+        raise UsageError(
+            f"the sampler {rendering.sampler} adds noise of a walk's seed, which arrays have not",
+            "Take another sampler, or render a walk.",
+        )
     (unconditional,) = encode_prompts(studio, rendering, [rendering.unconditional])
     engine = studio.load_engine(model)
-    schedule = sampling_schedule(rendering.sampler, rendering.num_steps, rendering.spacing)
     pictures = []
     for start in range(0, len(contexts), spec.walk.batch_size):
         batch = slice(start, start + spec.walk.batch_size)

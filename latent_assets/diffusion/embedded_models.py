@@ -21,10 +21,12 @@ def load(directory: Path, precision: str, fast: bool = False) -> LatentModels:
     encode = _tokens_encoder(model)
     vocabulary = model.vocabulary
 
-    def encode_prompt(text: str) -> FloatArray:
+    def encode_prompt(text: str, clip_skip: int) -> FloatArray:
+        del clip_skip  # it has one layer
         return encode(model.tokenize([text]))
 
-    def encode_weighted(prompt: str, chunks: int) -> FloatArray:
+    def encode_weighted(prompt: str, chunks: int, clip_skip: int) -> FloatArray:
+        del clip_skip
         # The encodings are weighted and no more: their mean, which others restore, is near none.
         reading, weights = vocabulary.read_weighted(prompt)
         encoding = encode(vocabulary.tokens_of(reading.used)[None])

@@ -14,6 +14,7 @@ import gc
 import logging
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -118,11 +119,12 @@ def assemble(
     def pad(ids: list[int]) -> list[int]:
         return tokenizer.pad(ids, truncate, padding)
 
-    def encode_prompt(text: str) -> FloatArray:
-        return encode_ids(pad(tokenizer.encode(text, names)))
+    def encode_prompt(text: str, clip_skip: int) -> FloatArray:
+        return encode_ids(pad(tokenizer.encode(text, names)), clip_skip)
 
-    def encode_weighted(prompt: str, chunks: int) -> FloatArray:
-        return prompt_chunks.encode(prompt, chunks, encode_ids, pad, names)
+    def encode_weighted(prompt: str, chunks: int, clip_skip: int) -> FloatArray:
+        encode = partial(encode_ids, clip_skip=clip_skip)
+        return prompt_chunks.encode(prompt, chunks, encode, pad, names)
 
     return LatentModels(encode_prompt, encode_weighted, denoiser, decoder, encoder)
 
@@ -138,22 +140,39 @@ def _release_memory() -> None:
         ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
-def _ids_encoder(encoder: Any) -> Callable[[Sequence[int]], FloatArray]:
-    """77 ids -> (77, D) float32, by a function that is traced once."""
+def _ids_encoder(encoder: Any) -> Callable[..., FloatArray]:
+    """77 ids and which layer from the last -> (77, D) float32, by functions traced once."""
     import tensorflow as tf
 
     shape = (1, tokenizer.MAX_TOKENS)
     positions = tf.reshape(tf.range(tokenizer.MAX_TOKENS), shape)
 
-    @tf.function(input_signature=[tf.TensorSpec(shape, tf.int32)], autograph=False)
-    def encode(tokens: Any) -> Any:
-        return encoder([tokens, positions], training=False)
+    @cache
+    def traced(clip_skip: int) -> Callable[[Any], Any]:
+        network = _without_last_layers(encoder, clip_skip - 1)
 
-    def encode_ids(ids: Sequence[int]) -> FloatArray:
+        @tf.function(input_signature=[tf.TensorSpec(shape, tf.int32)], autograph=False)
+        def encode(tokens: Any) -> Any:
+            return network([tokens, positions], training=False)
+
+        return encode
+
+    def encode_ids(ids: Sequence[int], clip_skip: int = 1) -> FloatArray:
         with precision_scope("float32"):
-            return np.asarray(encode(tf.constant([ids], tf.int32)))[0]
+            return np.asarray(traced(clip_skip)(tf.constant([ids], tf.int32)))[0]
 
     return encode_ids
+
+
+def _without_last_layers(encoder: Any, count: int) -> Any:
+    """The text encoder, its last normalisation put after an earlier layer (`clip_skip`)."""
+    import keras
+
+    if not count:
+        return encoder
+    layers = [each for each in encoder.layers if type(each).__name__ == "CLIPEncoderLayer"]
+    normalisation = encoder.layers[-1]
+    return keras.Model(encoder.inputs, normalisation(layers[-1 - count].output))
 
 
 @contextlib.contextmanager

@@ -61,6 +61,8 @@ class ModelInfo:
     licence: str = ""
     licence_notice: str = ""
     prediction: Prediction = EPSILON
+    text_layers: int = 1
+    """Layers of the text encoder, from which `clip_skip` counts; of the embedded model one."""
     name_in_recipes: str = ""
     """What stands for the model in a frame's recipe, if not its name: it may then be renamed."""
 
@@ -106,15 +108,17 @@ class Engine(Protocol):
     jit_compile: bool
     """Whether XLA is on: what `options.jit_compile` came to on this device."""
 
-    def encode_text(self, prompts: Sequence[str]) -> FloatArray:
+    def encode_text(self, prompts: Sequence[str], clip_skip: int = 1) -> FloatArray:
         """prompts: N strings. Returns the text encodings, (N, T, D) float32.
+
+        clip_skip: which layer of the text encoder they come from, counted from the last, 1.
 
         Each row depends on its prompt alone, never on its neighbours in the call: prompts are
         encoded one by one, so that an encoding is the same bytes in every walk.
         """
         ...
 
-    def encode_weighted(self, prompt: str, chunks: int) -> FloatArray:
+    def encode_weighted(self, prompt: str, chunks: int, clip_skip: int = 1) -> FloatArray:
         """The encoding of a weighted prompt (`prompt_syntax`), (T * chunks, D) float32.
 
         A prompt that is shorter is filled up. Raises ModelError for one that is longer.
@@ -136,12 +140,15 @@ class Engine(Protocol):
         unconditional: FloatArray,
         guidance_scale: FloatArray,
         schedule: SamplingSchedule,
+        fresh: FloatArray | None = None,
     ) -> FloatArray:
         """The whole denoising loop.
 
         noise: (B, h, w, 4) float32, the latents at the first (largest) timestep;
         context: (B, T, D) float32, T also a multiple of the model's tokens; unconditional: (T, D);
-        guidance_scale: (B,) float32, uncond + s * (cond - uncond), no second pass if all are 1.
+        guidance_scale: (B,) float32, uncond + s * (cond - uncond), no second pass if all are 1, or
+        all are 0; fresh: (B, F, h, w, 4) float32, noise of the first F steps, for a schedule that
+        asks for it (`SamplingSchedule.fresh`).
         Returns the final latents, (B, h, w, 4) float32.
         """
         ...

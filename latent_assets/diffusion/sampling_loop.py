@@ -17,7 +17,8 @@ from latent_assets.diffusion.protocol import EPSILON, V_PREDICTION, Prediction
 
 TIME_WIDTH = 320
 MAX_PERIOD = 10000
-COEFFICIENTS = 5
+COEFFICIENTS, WITH_HISTORY = 5, 6
+"""Columns of a table, of one that looks two steps back; with a seventh, fresh noise is added."""
 
 Tensor = Any
 Denoise = Callable[[Tensor, Tensor, Tensor], Tensor]
@@ -98,25 +99,42 @@ def _noise_and_clean(
     return predicted, (latents - c0 * predicted) / c1
 
 
-def _stepper(predict: Predict, prediction: Prediction) -> Callable[..., tuple[Tensor, Tensor]]:
-    """One step of `schedule`'s docstring: latents and the previous x0 to the next of both."""
+def _stepper(predict: Predict, prediction: Prediction, columns: int) -> Callable[..., Tensor]:
+    """One step of `schedule`'s docstring, for tables of 5, 6 or 7 columns.
+
+    (latents, the x0 of the last steps, conditions, time, coefficients, fresh noise) -> (latents,
+    x0 of the last steps): of one, and where the table has a sixth column of two.
+    """
     import tensorflow as tf
 
     def step(
         latents: Tensor,
-        previous: Tensor,
+        history: tuple[Tensor, ...],
         conditions: tuple[Tensor, Tensor, Tensor],
         time: Tensor,
         coefficients: Tensor,
-    ) -> tuple[Tensor, Tensor]:
+        fresh: Tensor,
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
         context, unconditional, scale = conditions
         times = tf.repeat(time[None], tf.shape(latents)[0], axis=0)
         predicted = predict(latents, times, context, unconditional, scale[:, None, None, None])
-        c0, c1, c2, c3, c4 = tf.unstack(coefficients)
+        c0, c1, c2, c3, c4, *more = tf.unstack(coefficients)
         eps, clean = _noise_and_clean(prediction, latents, predicted, c0, c1)
-        return eps * c2 + c3 * clean + c4 * previous, clean
+        found = eps * c2 + c3 * clean + c4 * history[0]
+        if more:
+            found = found + more[0] * history[1]
+        if columns > WITH_HISTORY:
+            found = found + more[1] * fresh
+        return found, (clean, *history)[: len(history)]
 
     return step
+
+
+def _beginning(noise: Tensor, columns: int) -> tuple[Tensor, ...]:
+    """The x0 of the steps before the first."""
+    import tensorflow as tf
+
+    return (tf.zeros_like(noise),) * (2 if columns >= WITH_HISTORY else 1)
 
 
 def build_loop(
@@ -125,32 +143,39 @@ def build_loop(
     context_shape: tuple[int, int],
     jit_compile: bool,
     prediction: Prediction = EPSILON,
+    columns: int = COEFFICIENTS,
 ) -> Callable[..., Tensor]:
     """The loop for one latent size, as a single `tf.function`.
 
     Its arguments: noise (B, h, w, 4), context (B, T, D), unconditional (B, T, D), scale (B,),
-    time (S, 320) and coefficients (S, 5), see `schedule`; all float32. It returns the final
-    latents, (B, h, w, 4) float32.
+    fresh (B, F, h, w, 4), the noise of the first F steps (none but for 7 columns), time (S, 320)
+    and coefficients (S, columns), see `schedule`; all float32. It returns the final latents,
+    (B, h, w, 4) float32.
     """
     import tensorflow as tf
 
-    step = _stepper(predict, prediction)
+    step = _stepper(predict, prediction, columns)
 
     def loop(
         noise: Tensor,
         context: Tensor,
         unconditional: Tensor,
         scale: Tensor,
+        fresh: Tensor,
         time: Tensor,
         coefficients: Tensor,
     ) -> Tensor:
         conditions = (context, unconditional, scale)
 
-        def body(k: Tensor, latents: Tensor, previous: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-            return k + 1, *step(latents, previous, conditions, time[k], coefficients[k])
+        def body(k: Tensor, latents: Tensor, history: tuple[Tensor, ...]) -> tuple[Any, ...]:
+            # The last step has none: whatever stands there is multiplied by zero.
+            own = (
+                fresh[:, tf.minimum(k, tf.shape(fresh)[1] - 1)] if columns > WITH_HISTORY else None
+            )
+            return k + 1, *step(latents, history, conditions, time[k], coefficients[k], own)
 
         steps = tf.shape(coefficients)[0]
-        start = (tf.constant(0), noise, tf.zeros_like(noise))
+        start = (tf.constant(0), noise, _beginning(noise, columns))
         return tf.while_loop(lambda k, *_: k < steps, body, start, parallel_iterations=1)[1]
 
     signature = [
@@ -158,8 +183,9 @@ def build_loop(
         _spec(None, *context_shape),
         _spec(None, *context_shape),
         _spec(None),
+        _spec(None, None, *latent_shape),
         _spec(None, TIME_WIDTH),
-        _spec(None, COEFFICIENTS),
+        _spec(None, columns),
     ]
     return tf.function(loop, input_signature=signature, jit_compile=jit_compile, autograph=False)
 
@@ -170,6 +196,7 @@ def build_stepwise_loop(
     context_shape: tuple[int, int],
     jit_compile: bool,
     prediction: Prediction = EPSILON,
+    columns: int = COEFFICIENTS,
 ) -> Callable[..., Tensor]:
     """The same function of the same arguments, with the loop in Python around one step's graph.
 
@@ -180,20 +207,25 @@ def build_stepwise_loop(
     import tensorflow as tf
 
     del latent_shape, context_shape  # traced for each shape that comes
-    step = tf.function(_stepper(predict, prediction), jit_compile=jit_compile, autograph=False)
+    step = tf.function(
+        _stepper(predict, prediction, columns), jit_compile=jit_compile, autograph=False
+    )
 
     def loop(
         noise: Tensor,
         context: Tensor,
         unconditional: Tensor,
         scale: Tensor,
+        fresh: Tensor,
         time: Tensor,
         coefficients: Tensor,
     ) -> Tensor:
-        latents, previous = noise, tf.zeros_like(noise)
-        for each_time, each in zip(tf.unstack(time), tf.unstack(coefficients), strict=True):
-            latents, previous = step(
-                latents, previous, (context, unconditional, scale), each_time, each
+        latents, history = noise, _beginning(noise, columns)
+        steps = zip(tf.unstack(time), tf.unstack(coefficients), strict=True)
+        for k, (each_time, each) in enumerate(steps):
+            own = fresh[:, min(k, fresh.shape[1] - 1)] if columns > WITH_HISTORY else noise
+            latents, history = step(
+                latents, history, (context, unconditional, scale), each_time, each, own
             )
         return latents
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from latent_assets.diffusion.protocol import ModelInfo
 from latent_assets.diffusion.tokenizer import MAX_TOKENS
 
+TEXT_LAYERS, TEXT_LAYERS_OF_2 = 12, 23
+
 RANDOM_WEIGHTS_VERSION = 1
 """Raise it when `keras_cv_models` draws other random weights from the same seed."""
 
@@ -52,6 +54,7 @@ class StableDiffusionModel:
             weights_digest=weights_digest,
             tokens=MAX_TOKENS,
             context_width=self.context_width,
+            text_layers=TEXT_LAYERS_OF_2 if self.name == "stable-diffusion-2.1" else TEXT_LAYERS,
             licence=self.licence,
             licence_notice=(
                 f"By using {self.title}'s weights you accept the {self.licence} licence:"

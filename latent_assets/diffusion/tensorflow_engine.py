@@ -1,6 +1,6 @@
 """The engine over three Keras models in KerasCV's calling convention.
 
-    encode_prompt(text) -> context (T, D)
+    encode_prompt(text, clip_skip) -> context (T, D)
     denoiser([latents (B, h, w, 4), time (B, 320), context (B, T, D)]) -> noise, or v, (B, h, w, 4)
     decoder(latents (B, h, w, 4)) -> pictures (B, height, width, 3) in [-1, 1]
 
@@ -44,9 +44,10 @@ logger = logging.getLogger(__name__)
 class LatentModels:
     """The parts of a loaded model; see the module's docstring for their shapes."""
 
-    encode_prompt: Callable[[str], FloatArray]
-    encode_weighted: Callable[[str, int], FloatArray]
-    """A weighted prompt and a number of chunks -> (T * chunks, D)."""
+    encode_prompt: Callable[[str, int], FloatArray]
+    """A prompt, and which layer from the last -> (T, D)."""
+    encode_weighted: Callable[[str, int, int], FloatArray]
+    """A weighted prompt, a number of chunks, and which layer from the last -> (T * chunks, D)."""
     denoiser: Any
     decoder: Any
     text_encoder: Any = None
@@ -72,15 +73,15 @@ class TensorFlowEngine:
         self._functions: dict[tuple[object, ...], Callable[..., Any]] = {}
         check_precision(options.precision)
 
-    def encode_text(self, prompts: Sequence[str]) -> FloatArray:
+    def encode_text(self, prompts: Sequence[str], clip_skip: int = 1) -> FloatArray:
         """N prompts -> (N, T, D) float32, each encoded alone (see `protocol.Engine`)."""
         shape = (0, self.info.tokens, self.info.context_width)
-        rows = [self._models.encode_prompt(prompt) for prompt in prompts]
+        rows = [self._models.encode_prompt(prompt, clip_skip) for prompt in prompts]
         return np.stack(rows) if rows else np.zeros(shape, np.float32)
 
-    def encode_weighted(self, prompt: str, chunks: int) -> FloatArray:
+    def encode_weighted(self, prompt: str, chunks: int, clip_skip: int = 1) -> FloatArray:
         """A weighted prompt -> (T * chunks, D); see `protocol.Engine`."""
-        return self._models.encode_weighted(prompt, chunks)
+        return self._models.encode_weighted(prompt, chunks, clip_skip)
 
     def predict_noise(self, latents: FloatArray, timestep: int, context: FloatArray) -> FloatArray:
         """(B, h, w, 4), timestep, (B, T, D) -> (B, h, w, 4); see `protocol.Engine`."""
@@ -105,12 +106,23 @@ class TensorFlowEngine:
         unconditional: FloatArray,
         guidance_scale: FloatArray,
         schedule: SamplingSchedule,
+        fresh: FloatArray | None = None,
     ) -> FloatArray:
         """The whole denoising loop -> final latents (B, h, w, 4); see `protocol.Engine`."""
         noise, context = self._checked(noise, context)
         scale = np.broadcast_to(np.asarray(guidance_scale, np.float32), len(noise))
         unconditional = np.broadcast_to(np.asarray(unconditional, np.float32), context.shape)
-        loop = self._loop(noise.shape[1:], context.shape[1], guided=not np.all(scale == 1))
+        if np.all(scale == 0):  # the prompts are not looked at: the other pass is the only one
+            context, scale = unconditional, np.ones_like(scale)
+        if fresh is None:
+            fresh = np.zeros((len(noise), 0, *noise.shape[1:]), np.float32)
+        if fresh.shape[1] != schedule.fresh:
+            raise ModelError(
+                f"{schedule.sampler} asks for {schedule.fresh} noises a frame, not {fresh.shape[1]}"
+            )
+        columns = schedule.coefficients.shape[1]
+        guided = not np.all(scale == 1)
+        loop = self._loop(noise.shape[1:], context.shape[1], guided=guided, columns=columns)
         time = sampling_loop.timestep_embedding(schedule.timesteps)
         return self._in_parts(
             lambda *batch: loop(*batch, time, schedule.coefficients),
@@ -118,6 +130,7 @@ class TensorFlowEngine:
             context,
             unconditional,
             scale,
+            fresh,
         )
 
     def decode(self, latents: FloatArray) -> ImageArray:
@@ -161,7 +174,9 @@ class TensorFlowEngine:
             raise ModelError(f"the context has shape {context.shape}; it should be {expected}")
         return latents, context
 
-    def _loop(self, latent_shape: tuple[int, ...], tokens: int, guided: bool) -> Callable[..., Any]:
+    def _loop(
+        self, latent_shape: tuple[int, ...], tokens: int, *, guided: bool, columns: int
+    ) -> Callable[..., Any]:
         if self.options.reference:
             guidance = sampling_loop.guided_in_two_calls
         else:
@@ -169,13 +184,14 @@ class TensorFlowEngine:
         reference = self.options.reference
         build = sampling_loop.build_stepwise_loop if reference else sampling_loop.build_loop
         return self._function(
-            (guidance.__name__, latent_shape, tokens),
+            (guidance.__name__, latent_shape, tokens, columns),
             lambda: build(
                 partial(guidance, self._denoise),
                 (latent_shape[0], latent_shape[1], latent_shape[2]),
                 (tokens, self.info.context_width),
                 self.jit_compile,
                 self.info.prediction,
+                columns,
             ),
         )
 

@@ -16,7 +16,14 @@ _LONGEST = 40
 
 def advice(walk: Walk) -> tuple[str, ...]:
     """Sentences for people, each of one thing."""
-    return (*_foreign_prompts(walk), *_missed(walk))
+    return (*_foreign_prompts(walk), *_no_guidance(walk), *_missed(walk))
+
+
+def _no_guidance(walk: Walk) -> tuple[str, ...]:
+    if getattr(walk, "guidance_scale", None) != 0:
+        return ()
+    told = "at `guidance_scale: 0` the prompt is not looked at"
+    return (f"{told}; other programs write 0 where 1 is meant, which switches guidance off",)
 
 
 def _foreign_prompts(walk: Walk) -> tuple[str, ...]:

@@ -141,5 +141,10 @@ ModelName = Annotated[
     ),
 ]
 """A built-in model, or one of the data folder's models/: which there are, a walk does not know."""
-Sampler = Literal["ddim", "dpm++2m", "euler"]
+Sampler = Literal["ddim", "dpm++2m", "euler", "lcm"]
+Spacing = Literal["uniform", "karras", "trailing", "leading", "ays", "own"]
+WITH_OWN_SPACING = ("lcm",)
+"""Samplers with timesteps of their own."""
+MOST_STEPS = {"lcm": 50}
+"""Of samplers that have no more timesteps."""
 Format = Literal["gif", "webp", "mp4", "apng", "avif", "html", "png", "jpg", "poster"]

@@ -189,9 +189,9 @@ class Gaussian:
         """The formula as plain JSON."""
         return {"op": "gaussian", "seed": self.seed, "stream": self.stream}
 
-    def evaluate(self, shape: tuple[int, int, int]) -> FloatArray:
-        """Initial noise of `shape` (h, w, channels), float32."""
-        return gaussian(self.seed, shape, self.stream)
+    def evaluate(self, shape: tuple[int, int, int], step: int = 0) -> FloatArray:
+        """Noise of `shape` (h, w, channels), float32; see `NoisePoint`."""
+        return gaussian(self.seed, shape, _stream(self.stream, step))
 
 
 @dataclass(frozen=True)
@@ -211,9 +211,9 @@ class Loop:
         """The formula as plain JSON."""
         return {"op": "loop", "seed": self.seed, "turn": str(self.turn)}
 
-    def evaluate(self, shape: tuple[int, int, int]) -> FloatArray:
-        """Initial noise of `shape` (h, w, channels), float32."""
-        x, y = gaussian(self.seed, shape), gaussian(self.seed, shape, "loop y")
+    def evaluate(self, shape: tuple[int, int, int], step: int = 0) -> FloatArray:
+        """Noise of `shape` (h, w, channels), float32; see `NoisePoint`."""
+        x, y = (gaussian(self.seed, shape, _stream(name, step)) for name in ("", "loop y"))
         return paths.rotate(x, y, self.turn)
 
 
@@ -236,12 +236,21 @@ class NoiseArc:
         """The formula as plain JSON."""
         return {"op": "slerp", "a": self.a, "b": self.b, "t": str(self.t)}
 
-    def evaluate(self, shape: tuple[int, int, int]) -> FloatArray:
-        """Initial noise of `shape` (h, w, channels), float32."""
-        return paths.slerp(gaussian(self.a, shape), gaussian(self.b, shape), self.t, axes=None)
+    def evaluate(self, shape: tuple[int, int, int], step: int = 0) -> FloatArray:
+        """Noise of `shape` (h, w, channels), float32; see `NoisePoint`."""
+        a, b = (gaussian(seed, shape, _stream("", step)) for seed in (self.a, self.b))
+        return paths.slerp(a, b, self.t, axes=None)
 
 
 NoisePoint = Gaussian | Loop | NoiseArc
+"""`evaluate(shape)` is the initial noise; `evaluate(shape, k)` what a sampler adds in its step k.
+
+The latter goes the same way through noise as the former: on along a walk, and closed with a loop.
+"""
+
+
+def _stream(name: str, step: int) -> str:
+    return f"{name} in step {step}" if step else name
 
 
 # --- points read back from a receipt ----------------------------------------------------------

@@ -26,7 +26,7 @@ from latent_assets.walks.schema import Walk
 RECIPE_SCHEMA = 1
 """Raised when the meaning of a recipe changes; every frame is then rendered anew."""
 
-_PLAIN = {"prompt_syntax": TEXT, "chunks": 1}
+_PLAIN = {"prompt_syntax": TEXT, "chunks": 1, "clip_skip": 1}
 """What a recipe means that does not say it."""
 
 
@@ -51,10 +51,11 @@ class Rendering:
     prompt_syntax: str = TEXT
     chunks: int = 1
     """Of a walk of weighted prompts: how often 75 tokens its longest prompt has."""
+    clip_skip: int = 1
 
-    def beyond_text(self) -> dict[str, object]:
-        """What a recipe says of weighted prompts; nothing where prompts are text."""
-        said = {"prompt_syntax": self.prompt_syntax, "chunks": self.chunks}
+    def reading(self) -> dict[str, object]:
+        """How prompts are read, as a recipe says it; nothing where they are text."""
+        said = {name: getattr(self, name) for name in _PLAIN}
         return {name: value for name, value in said.items() if value != _PLAIN[name]}
 
 
@@ -86,7 +87,7 @@ class FrameRecipe:
             "unconditional": how.unconditional if guided else None,
             "context": self.context.as_dict(),
             "noise": self.noise.as_dict(),
-            **how.beyond_text(),
+            **how.reading(),
         }
 
     @classmethod

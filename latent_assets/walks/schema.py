@@ -27,7 +27,9 @@ from pydantic import (
 from latent_assets.prompt_syntax import PromptSyntax, PromptSyntaxError, read_plainly
 from latent_assets.walks.cron import check_cron
 from latent_assets.walks.fields import (
+    MOST_STEPS,
     QUEUE,
+    WITH_OWN_SPACING,
     ChunkSize,
     Ease,
     Format,
@@ -40,6 +42,7 @@ from latent_assets.walks.fields import (
     Sampler,
     Seed,
     Size,
+    Spacing,
 )
 from latent_assets.walks.written import PlaceError, placed
 
@@ -177,9 +180,12 @@ class _Walk(_Part):
     num_steps: Annotated[int, Field(ge=2, le=500)] = 25
     """Denoising steps per frame."""
     sampler: Sampler = "ddim"
-    """How the noise is walked away: ddim (as the Keras guide), dpm++2m, euler."""
-    spacing: Literal["uniform", "karras", "trailing"] = "uniform"
-    """How the sampler's timesteps are spread."""
+    """How the noise is walked away: ddim (as the Keras guide), dpm++2m, euler; lcm for models
+    that were distilled for it."""
+    spacing: Spacing = "uniform"
+    """How the sampler's timesteps are spread; lcm has its own."""
+    clip_skip: Annotated[int, Field(ge=1, le=12)] = 1
+    """Which layer of the text encoder is used, counted from the last: 1."""
     size: Size | None = None
     """Pixels of a side, or [height, width]; default: the model's own size."""
     batch_size: Annotated[int, Field(ge=1, le=64)] = 3
@@ -195,6 +201,31 @@ class _Walk(_Part):
     output: Output = Field(default_factory=Output)
     checks: Checks = Field(default_factory=Checks)
     schedule: Schedule | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spacing_of_the_sampler(cls, document: object) -> object:
+        if not isinstance(document, Mapping) or "spacing" in document:
+            return document
+        own = document.get("sampler") in WITH_OWN_SPACING
+        return {**document, "spacing": "own"} if own else document
+
+    @model_validator(mode="after")
+    def _spacing_fits(self) -> _Walk:
+        if (self.sampler in WITH_OWN_SPACING) == (self.spacing == "own"):
+            return self
+        message = f"is `own` for the sampler {self.sampler}: leave it out"
+        if self.spacing == "own":
+            message = f"is for {' and '.join(WITH_OWN_SPACING)}: leave it out"
+        raise FieldError(message, ("spacing",), self.spacing)
+
+    @model_validator(mode="after")
+    def _steps_fit(self) -> _Walk:
+        most = MOST_STEPS.get(self.sampler)
+        if most is not None and self.num_steps > most:
+            message = f"must be at most {most} for the sampler {self.sampler}"
+            raise FieldError(message, ("num_steps",), self.num_steps)
+        return self
 
     @model_validator(mode="after")
     def _readable_prompts(self) -> _Walk:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import gzip
 import importlib.util
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -107,3 +108,14 @@ def test_what_is_put_on_top_is_what_diffusers_makes_of_it(part, models, record_p
     (models / f"{part}.yaml").write_text(f"base: ../model.safetensors\n{PARTS[part]}\n")
     more = {"vocabulary": vocabulary()} if "embeddings" in part else {}
     check(judged(models, part, **more), record_property)
+
+
+@needs_judge
+def test_the_recorded_schedules_are_those_of_diffusers(tmp_path):
+    found = tmp_path / "tables.json"
+    subprocess.run([JUDGE, HERE / "diffusers_schedules.py", found], check=True)
+    recorded = HERE.parent / "unit" / "diffusers_schedules.json"
+    for new, old in zip(*(json.loads(each.read_text()) for each in (found, recorded)), strict=True):
+        assert {**new, "steps": 0} == {**old, "steps": 0}
+        for here, there in zip(new["steps"], old["steps"], strict=True):
+            assert here == pytest.approx(there, rel=1e-6, abs=1e-6)

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from latent_assets.diffusion import registry
+from latent_assets.diffusion import keras_cv_models, registry
 from latent_assets.diffusion.faults import find_faults
 from latent_assets.diffusion.protocol import EngineOptions
 from latent_assets.diffusion.registry import WeightsSource, load_engine
@@ -319,3 +319,61 @@ def test_a_context_of_several_parts_is_sampled(engine, inputs):
     assert np.allclose(once, twice, atol=1e-5)
     with pytest.raises(ModelError, match=r"context has shape \(\d+, 20, 192\)"):
         looking.sample(inputs.noise, longer[:, :20], nothing, scale, schedule)
+
+
+def test_without_guidance_the_prompt_or_its_absence_costs_one_evaluation(engine, inputs):
+    sizes = []
+
+    class Counting(LooksAtAll):
+        def call(self, inputs, **options):
+            import tensorflow as tf
+
+            tf.py_function(lambda n: sizes.append(int(n)), [tf.shape(inputs[0])[0]], [])
+            return super().call(inputs, **options)
+
+    parts = engine._models
+    models = LatentModels(parts.encode_prompt, parts.encode_weighted, Counting(), parts.decoder)
+    counting = TensorFlowEngine(engine.info, models, EngineOptions())
+    count = len(inputs.noise)
+    nothing = run(counting, inputs, scale=[0.0] * count)
+    assert sizes == [count] * 8
+    guided = run(counting, inputs, scale=[0.0] * (count - 1) + [1.0])
+    assert sizes[8:] == [2 * count] * 8
+    assert np.allclose(nothing[:-1], guided[:-1], atol=1e-5)
+
+
+def test_lcm_asks_for_its_noise_and_adds_it(engine, inputs):
+    schedule = sampling_schedule("lcm", 3, "own")
+    parts = engine._models
+    models = LatentModels(parts.encode_prompt, parts.encode_weighted, LooksAtAll(), parts.decoder)
+    looking = TensorFlowEngine(engine.info, models, EngineOptions())
+    count, shape = len(inputs.noise), inputs.noise.shape[1:]
+    fresh = np.random.default_rng(4).standard_normal((count, 2, *shape)).astype(np.float32)
+    rest = inputs.noise, inputs.context, inputs.unconditional, np.ones(count, np.float32), schedule
+    found = looking.sample(*rest, fresh)
+    eps = inputs.context.mean(axis=(1, 2))[:, None, None, None]
+    x = inputs.noise
+    for step, (c0, c1, c2, c3, _, _, c6) in enumerate(schedule.coefficients):
+        added = c6 * fresh[:, step] if step < 2 else 0
+        x = c2 * eps + c3 * (x - c0 * eps) / c1 + added
+    assert np.allclose(found, x, rtol=1e-4, atol=1e-4)
+    with pytest.raises(ModelError, match="lcm asks for 2 noises a frame"):
+        looking.sample(*rest)
+
+
+def test_clip_skip_takes_an_earlier_layer_and_normalises_it():
+    import keras
+
+    class CLIPEncoderLayer(keras.layers.Layer):
+        def call(self, x):
+            return x * 2 + keras.ops.roll(x, 1, axis=-1)
+
+    tokens = keras.Input((3, 4))
+    first, second = CLIPEncoderLayer(), CLIPEncoderLayer()
+    norm = keras.layers.LayerNormalization()
+    encoder = keras.Model(tokens, norm(second(first(tokens))))
+    x = np.random.default_rng(0).standard_normal((1, 3, 4)).astype(np.float32)
+    shorter = keras_cv_models._without_last_layers(encoder, 1)
+    assert np.allclose(shorter(x), norm(first(x)))
+    assert not np.allclose(shorter(x), encoder(x), atol=1e-2)
+    assert keras_cv_models._without_last_layers(encoder, 0) is encoder

@@ -33,17 +33,22 @@ def predict(prediction):
     return of
 
 
-@pytest.mark.parametrize("sampler", ["ddim", "dpm++2m"])
+@pytest.mark.parametrize("sampler", ["ddim", "dpm++2m", "lcm"])
 @pytest.mark.parametrize("stepwise", [False, True])
 def test_final_latents_are_the_same(sampler, stepwise):
     build = build_stepwise_loop if stepwise else build_loop
-    schedule = sampling_schedule(sampler, 12)
+    schedule = sampling_schedule(sampler, 12, "own" if sampler == "lcm" else "uniform")
     noise = np.random.default_rng(0).standard_normal((2, 4, 4, 4)).astype(np.float32)
     context = np.zeros((2, 1, 1), np.float32)
-    arguments = (noise, context, context, np.ones(2, np.float32), time_table(schedule.timesteps))
+    fresh = np.random.default_rng(1).standard_normal((2, schedule.fresh, 4, 4, 4))
+    ones, times = np.ones(2, np.float32), time_table(schedule.timesteps)
+    arguments = (noise, context, context, ones, fresh.astype(np.float32), times)
+    columns = schedule.coefficients.shape[1]
     latents = {
         kind: np.asarray(
-            build(predict(kind), (4, 4, 4), (1, 1), False, kind)(*arguments, schedule.coefficients)
+            build(predict(kind), (4, 4, 4), (1, 1), False, kind, columns)(
+                *arguments, schedule.coefficients
+            )
         )
         for kind in (EPSILON, V_PREDICTION)
     }

@@ -381,6 +381,7 @@ def test_own_pictures_can_be_shown_and_saved_with_the_mark_of_their_model(studio
         ({"noise": np.full((4, 4, 4), np.nan)}, "not finite"),
         ({"noise": np.zeros((3, 4, 4, 4)), "encoding": np.zeros((2, 4, 6))}, "2 encodings and 3"),
         ({"sampler": "dpm"}, "sampler"),
+        ({"sampler": "lcm", "num_steps": 4}, "lcm adds noise of a walk's seed"),
         ({"num_steps": 1}, "num_steps: must be at least 2"),
         ({"guidance_scale": [1, 2]}, "2 guidance scales for 1 pictures"),
         ({"noise": np.zeros((5, 5, 4)), "batch_size": 0}, "batch_size: must be at least 1"),

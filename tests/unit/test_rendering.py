@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 from fakes import fake_studio
 
-from latent_assets.errors import ModelError
+from latent_assets.errors import InvalidWalkError, ModelError
 from latent_assets.rendering import encoding_key, render_again, render_frames
 from latent_assets.settings import Settings
+from latent_assets.store import pixel_digest
 from latent_assets.walks.loading import parse_walk
 from latent_assets.walks.recipes import FrameRecipe
 
@@ -89,3 +90,48 @@ def test_weighted_prompts_are_encoded_at_the_length_of_the_longest(tmp_path):
     assert lengths == {(8, 6)}
     again = FrameRecipe.from_dict(studio.frames.read_receipt(spec.recipes()[1].key).recipe)
     assert render_again(studio, [again]).shape == (1, 32, 32, 3)
+
+
+def test_lcm_gives_each_frame_the_noise_of_its_steps(tmp_path):
+    studio = fake_studio(tmp_path)
+    text = "kind: noise_loop\nprompt: a\nframes: 4\nsampler: lcm\nnum_steps: 3\n"
+    spec = studio.specify("w", parse_walk(text, "w.yaml"))
+    assert spec.rendering.spacing == "own"
+    recipes = spec.recipes()
+    render_frames(studio, recipes, batch_size=3)
+    for recipe in recipes:
+        receipt = studio.frames.read_receipt(recipe.key)
+        again = render_again(studio, [FrameRecipe.from_dict(receipt.recipe)])
+        assert pixel_digest(again[0]) == receipt.pixel_digest
+
+
+@pytest.mark.parametrize(
+    ("said", "field", "words"),
+    [
+        ("sampler: lcm\nspacing: trailing", "spacing", "is `own` for the sampler lcm"),
+        ("spacing: own", "spacing", "is for lcm: leave it out"),
+        ("sampler: lcm\nnum_steps: 51", "num_steps", "at most 50 for the sampler lcm"),
+        ("clip_skip: 0", "clip_skip", "at least 1"),
+    ],
+)
+def test_what_a_sampler_does_not_have_is_told(said, field, words):
+    with pytest.raises(InvalidWalkError) as told:
+        parse_walk(f"kind: noise_loop\nprompt: a\nframes: 4\n{said}\n", "w.yaml")
+    (problem,) = told.value.problems
+    assert problem.field == field
+    assert words in problem.message
+
+
+def test_an_earlier_layer_of_the_text_encoder_is_another_encoding(tmp_path):
+    studio = fake_studio(tmp_path)
+    text = "kind: noise_loop\nprompt: a\nframes: 2\nclip_skip: {}\nmodel: {}\n"
+    one, two = (
+        studio.specify("w", parse_walk(text.format(skip, "embedded"), "w.yaml")) for skip in (1, 2)
+    )
+    assert "clip_skip" not in one.recipes()[0].as_dict()
+    assert two.recipes()[0].as_dict()["clip_skip"] == 2
+    assert encoding_key(one.rendering, "a") != encoding_key(two.rendering, "a")
+    with pytest.raises(InvalidWalkError, match="has 2 layers"):
+        studio.specify("w", parse_walk(text.format(3, "embedded"), "w.yaml"))
+    shown = parse_walk(text.format(3, "stable-diffusion-1"), "w.yaml")
+    assert studio.specify("w", shown, model="embedded").rendering.clip_skip == 1

@@ -11,7 +11,9 @@ from latent_assets.diffusion.schedule import (
     SAMPLERS,
     SPACINGS,
     alphas_cumprod,
+    ays_timesteps,
     karras_timesteps,
+    leading_timesteps,
     sampling_schedule,
     trailing_timesteps,
     uniform_timesteps,
@@ -23,13 +25,15 @@ steps = st.integers(2, 1000)
 
 def sample(schedule, eps, x):
     """The loop of `schedule`'s docstring in float64; eps(x, timestep) predicts the noise."""
-    previous = np.zeros_like(x)
-    for timestep, (c0, c1, c2, c3, c4) in zip(
+    previous = older = np.zeros_like(x)
+    for timestep, row in zip(
         schedule.timesteps, schedule.coefficients.astype(np.float64), strict=True
     ):
+        c0, c1, c2, c3, c4, c5 = [*row, 0.0][:6]
         noise = eps(x, timestep)
         clean = (x - c0 * noise) / c1
-        x, previous = c2 * noise + c3 * clean + c4 * previous, clean
+        x = c2 * noise + c3 * clean + c4 * previous + c5 * older
+        previous, older = clean, previous
     return x
 
 
@@ -69,19 +73,53 @@ def test_karras_spacing_follows_its_law_where_timesteps_are_sparse():
     assert sigma[timesteps] == pytest.approx(law[:7], rel=5e-3)
 
 
-@given(st.sampled_from(SAMPLERS), st.sampled_from(SPACINGS), st.integers(2, 200))
+PICTURE = np.array([0.3, -1.7, 2.0])
+
+
+def noise_beside(picture):
+    """The noise prediction of a model that knows one picture only."""
+    alphas = alphas_cumprod()
+    return lambda x, t: (x - np.sqrt(alphas[t]) * picture) / np.sqrt(1 - alphas[t])
+
+
+DETERMINISTIC = [sampler for sampler in SAMPLERS if sampler != "lcm"]
+
+
+@given(st.sampled_from(DETERMINISTIC), st.sampled_from(SPACINGS), st.integers(2, 200))
 def test_a_known_picture_is_found_exactly(sampler, spacing, count):
     """If the data is one picture, the noise prediction is exact and so is every sampler."""
-    alphas = alphas_cumprod()
-    picture = np.array([0.3, -1.7, 2.0])
-    noise = np.array([1.0, -0.5, 0.2])
-    start = np.sqrt(alphas[999]) * picture + np.sqrt(1 - alphas[999]) * noise
+    schedule = sampling_schedule(sampler, count, spacing)
+    first = alphas_cumprod()[schedule.timesteps[0]]
+    start = np.sqrt(first) * PICTURE + np.sqrt(1 - first) * np.array([1.0, -0.5, 0.2])
+    found = sample(schedule, noise_beside(PICTURE), start)
+    assert found == pytest.approx(PICTURE, abs=2e-5)
 
-    def eps(x, timestep):
-        return (x - np.sqrt(alphas[timestep]) * picture) / np.sqrt(1 - alphas[timestep])
 
-    found = sample(sampling_schedule(sampler, count, spacing), eps, start)
-    assert found == pytest.approx(picture, abs=2e-5)
+@given(st.integers(2, 50))
+def test_lcm_finds_a_known_picture_whatever_noise_it_is_given(count):
+    schedule = sampling_schedule("lcm", count, "own")
+    assert (schedule.fresh, schedule.coefficients[-1, 6]) == (count - 1, 0)
+    assert len(set(schedule.timesteps)) == count
+    eps, rng = noise_beside(PICTURE), np.random.default_rng(count)
+    x = rng.standard_normal(3)
+    for timestep, row in zip(schedule.timesteps, schedule.coefficients, strict=True):
+        c0, c1, c2, c3, _, _, c6 = row.astype(np.float64)
+        noise = eps(x, timestep)
+        x = c2 * noise + c3 * (x - c0 * noise) / c1 + c6 * rng.standard_normal(3)
+    assert x == pytest.approx(PICTURE, abs=1e-4)
+
+
+def test_align_your_steps_is_the_published_schedule():
+    assert ays_timesteps(10).tolist() == [999, 850, 736, 645, 545, 455, 343, 233, 124, 24]
+    for count in (4, 9, 11, 20, 500):
+        found = ays_timesteps(count)
+        assert (len(found), found[0]) == (count, 999)
+        assert np.all(np.diff(found) < 0)
+
+
+def test_leading_timesteps_are_those_of_stable_diffusion_as_published():
+    assert leading_timesteps(50).tolist() == list(range(981, 0, -20))
+    assert leading_timesteps(999)[[0, -1]].tolist() == [999, 1]
 
 
 def gaussian_error(sampler, count, spread=0.5, mean=1.0):
@@ -140,6 +178,9 @@ def test_two_steps_of_the_multistep_sampler_are_ddim():
         (("ddim", 1), "num_steps"),
         (("ddim", 1001), "num_steps"),
         (("ddim", 20, "cosine"), "cosine"),
+        (("ddim", 20, "own"), "own"),
+        (("lcm", 4, "trailing"), "The sampler lcm has its own"),
+        (("lcm", 51, "own"), "lcm has 2 to 50 steps"),
     ],
 )
 def test_what_is_not_there_is_refused_by_name(arguments, word):

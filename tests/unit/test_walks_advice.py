@@ -55,3 +55,10 @@ def test_prompts_written_for_another_program_are_told_also_of_a_paced_walk():
         "'a BREAK b'",
     ]
     assert told(2, 'prompt_syntax: weighted\nprompts: ["a (cat:1.3)", a dog]') == ()
+
+
+def test_guidance_0_is_told_which_other_programs_write_for_1():
+    prompts = "prompts: [a, b]\nguidance_scale: {}"
+    (sentence,) = told(2, prompts.format(0))
+    assert "other programs write 0 where 1 is meant" in sentence
+    assert told(2, prompts.format(1)) == ()

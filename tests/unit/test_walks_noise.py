@@ -126,3 +126,28 @@ def test_noise_between_two_seeds_keeps_the_length_of_noise(a, b, t):
     lengths = [float(np.linalg.norm(gaussian(seed, LARGE))) for seed in (a, b)]
     between = float(np.linalg.norm(NoiseArc.of(a, b, t).evaluate(LARGE)))
     assert min(lengths) * 0.999 <= between <= max(lengths) * 1.001
+
+
+POINTS = [Gaussian(3, "frame at 1/3"), Loop(3, Fraction(1, 5)), NoiseArc(3, 4, Fraction(1, 5))]
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_each_step_of_a_sampler_has_noise_of_its_own(point):
+    steps = [point.evaluate(LARGE, step).ravel() for step in range(4)]
+    assert np.array_equal(steps[0], point.evaluate(LARGE).ravel())
+    assert np.all(np.abs(np.corrcoef(steps) - np.eye(4)) < 0.05)
+    assert np.std(steps[2]) == pytest.approx(1, abs=0.05)
+
+
+def test_the_noise_of_a_step_goes_round_with_the_loop():
+    """As far from frame to frame as the initial noise, at the seam too."""
+    for step in (0, 1, 3):
+        noises = [Loop.of(5, turn).evaluate(LARGE, step) for turn in positions(12, closed=True)]
+        steps = [np.linalg.norm(noises[i] - noises[i - 1]) for i in range(12)]
+        assert max(steps) / min(steps) < 1.1
+
+
+def test_the_noise_of_a_step_goes_from_seed_to_seed():
+    ends = [NoiseArc.of(1, 2, t).evaluate(SHAPE, 2) for t in (Fraction(0), Fraction(1))]
+    assert np.array_equal(ends[0], Gaussian(1).evaluate(SHAPE, 2))
+    assert np.array_equal(ends[1], Gaussian(2).evaluate(SHAPE, 2))

@@ -45,6 +45,7 @@ from latent_assets.diffusion.checkpoints.textual_inversion import (
     open_embedding,
 )
 from latent_assets.diffusion.protocol import EPSILON, V_PREDICTION, ModelInfo, Prediction
+from latent_assets.diffusion.stable_diffusion import TEXT_LAYERS, TEXT_LAYERS_OF_2
 from latent_assets.diffusion.tokenizer import END_OF_TEXT, MAX_TOKENS
 from latent_assets.digests import digest_of
 from latent_assets.errors import ModelError, PredictionUnknownError
@@ -172,6 +173,7 @@ class Checkpoint:
             weights_digest=weights_digest,
             tokens=MAX_TOKENS,
             context_width=self.architecture.context_width,
+            text_layers=TEXT_LAYERS_OF_2 if self.architecture.open_clip else TEXT_LAYERS,
             size_multiple=SIZE_MULTIPLE,
             default_size=self.default_size,
             licence=licence,

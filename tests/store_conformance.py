@@ -50,6 +50,9 @@ def frame_of(number: int):
 class StoreConformance:
     """Tests for the subclass of a backend; `place` is its fixture."""
 
+    answers_may_be_lost = False
+    """Whether a write may be carried out, fail, and find its own object when it is tried again."""
+
     @pytest.fixture
     def objects(self, place: Place) -> Objects:
         return open_objects(place[0], **place[1])
@@ -84,7 +87,8 @@ class StoreConformance:
         assert list(objects.entries("aside")) == []
 
     def test_a_write_replaces_unless_it_may_not(self, objects):
-        assert objects.write("things/x", b"first", replace=False)
+        stored = objects.write("things/x", b"first", replace=False)
+        assert stored or self.answers_may_be_lost
         assert not objects.write("things/x", b"second", replace=False)
         assert objects.read("things/x") == b"first"
         assert objects.write("things/x", b"third")

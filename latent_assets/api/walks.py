@@ -100,9 +100,10 @@ class Fields(TypedDict, total=False):
     num_steps: int
     sampler: str
     spacing: str
+    clip_skip: int
     size: int | Sequence[int]
     batch_size: int
-    chunk_size: int
+    chunk_size: int | str
     model: str
     output: Mapping[str, Any]
     checks: Mapping[str, Any]

@@ -106,7 +106,6 @@ _Side = Annotated[int, Field(ge=MIN_SIDE, le=MAX_SIDE)]
 Size = Annotated[
     _Side | Annotated[list[_Side], Field(min_length=2, max_length=2)], BeforeValidator(_size)
 ]
-QUEUE = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 MAX_CHUNK = 1_000
 
 

@@ -28,7 +28,6 @@ from latent_assets.prompt_syntax import PromptSyntax, PromptSyntaxError, read_pl
 from latent_assets.walks.cron import check_cron
 from latent_assets.walks.fields import (
     MOST_STEPS,
-    QUEUE,
     WITH_OWN_SPACING,
     ChunkSize,
     Ease,
@@ -191,11 +190,8 @@ class _Walk(_Part):
     batch_size: Annotated[int, Field(ge=1, le=64)] = 3
     """Frames per forward pass: more is faster until memory is full."""
     chunk_size: ChunkSize = 30
-    """Frames per step of the asset graph: what is retried, or sent to a worker, as one. auto: as
-    many as take about a minute, by the measured seconds of frames like these."""
-    queue: Annotated[str, StringConstraints(pattern=QUEUE, max_length=40)] = "gpu"
-    """On several machines: which workers render it, those of `latent-assets worker --queue`. One
-    for each kind of GPU, say."""
+    """Frames per step of the asset graph: what is retried as one. auto: as many as take about
+    a minute, by the measured seconds of frames like these."""
     model: ModelName | None = None
     """Default: the deployment's setting."""
     output: Output = Field(default_factory=Output)

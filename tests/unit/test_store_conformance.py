@@ -52,6 +52,8 @@ def troubled(server):
 
 @pytest.mark.slow
 class TestS3InTrouble(StoreConformance):
+    answers_may_be_lost = True
+
     @pytest.fixture
     def place(self, troubled):
         return place_in(troubled)

@@ -12,6 +12,13 @@ Data flows one way: walk file -> text encodings -> path and noise -> frames -> o
 """
 
 import importlib
+import sys
+
+if sys.platform == "win32":
+    raise ImportError(
+        "latent-assets does not run on Windows itself: it locks files and hears signals as Unix"
+        " does. Install it in the Windows Subsystem for Linux (wsl --install)."
+    )
 
 __version__ = "0.1.0"
 

@@ -20,6 +20,7 @@ import dagster as dg
 import yaml
 
 from latent_assets.errors import LatentAssetsError, UsageError
+from latent_assets.orchestration.tables import have_two_versions, leave_one_version
 from latent_assets.orchestration.unevaluated import close_checks
 from latent_assets.settings import Settings
 from latent_assets.shipped import SHIPPED
@@ -232,9 +233,14 @@ def _open(home: Path) -> dg.DagsterInstance:
             try:
                 return dg.DagsterInstance.get()
             except Exception as error:
-                if "already exists" not in str(error) or attempt == _ATTEMPTS - 1:
+                if attempt == _ATTEMPTS - 1:
                     raise
-                time.sleep(0.5 * (attempt + 1))
+                if have_two_versions(error):
+                    leave_one_version(home)
+                elif "already exists" in str(error):
+                    time.sleep(0.5 * (attempt + 1))
+                else:
+                    raise
     raise AssertionError
 
 

@@ -5,6 +5,8 @@ from contextlib import closing
 
 import pytest
 
+from latent_assets.orchestration.instance import open_instance
+from latent_assets.orchestration.tables import DATABASES
 from latent_assets.settings import Settings
 from latent_assets.ui import app
 
@@ -18,16 +20,37 @@ class Family:
         raise StartedError
 
 
+def versions(path, then=""):
+    with closing(sqlite3.connect(path)) as database, database:
+        if then:
+            database.execute(then)
+        return database.execute("SELECT * FROM alembic_version").fetchall()
+
+
+def test_tables_that_two_processes_made_at_once_are_mended(tmp_path):
+    """Each noted a version; Dagster opens no such tables, and said so by a stack trace."""
+    settings = Settings(data=tmp_path)
+    with open_instance(settings):
+        pass
+    paths = [settings.dagster_home / name for name in DATABASES]
+    before = [versions(path) for path in paths]
+    for path in paths:
+        versions(path, "INSERT INTO alembic_version VALUES ('5771160a95ad')")
+    with open_instance(settings) as instance:
+        assert instance.get_runs() == []
+        assert instance.all_instigator_state() == []
+        assert instance.get_asset_keys() == []
+    assert [versions(path) for path in paths] == before
+
+
 def test_the_tables_of_a_fresh_home_are_made_before_another_process_opens_it(tmp_path):
     settings = Settings(data=tmp_path)
     for _ in range(2):
         with pytest.raises(StartedError), app._dagster(settings, Family(), "no_module"):
             pass
         home = settings.dagster_home
-        for name in ("schedules/schedules.db", "history/runs.db", "history/runs/index.db"):
-            with closing(sqlite3.connect(home / name)) as database:
-                versions = database.execute("SELECT * FROM alembic_version").fetchall()
-            assert len(versions) == 1, name
+        for name in DATABASES:
+            assert len(versions(home / name)) == 1, name
 
 
 def test_a_home_that_was_opened_before_is_not_opened_first(tmp_path, monkeypatch):

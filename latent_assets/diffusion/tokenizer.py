@@ -1,8 +1,7 @@
 """CLIP's tokenizer, offline: the ids that KerasCV's `SimpleTokenizer` gives.
 
-The byte-pair encoding is `instant-clip-tokenizer`'s, which carries the vocabulary inside its
-wheel; the text is cleaned here, in KerasCV's order. docs/stable-diffusion.md lists the few
-differences that are left. TensorFlow is not needed.
+The text is cleaned here, in KerasCV's order; `byte_pairs` has the vocabulary. TensorFlow is not
+needed.
 """
 
 from __future__ import annotations
@@ -13,8 +12,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import groupby
 
-from instant_clip_tokenizer import Tokenizer
-
+from latent_assets.diffusion.byte_pairs import byte_pairs, joined
 from latent_assets.errors import ModelError
 
 MAX_TOKENS = 77
@@ -26,18 +24,6 @@ MARKERS = 2
 _CUT_CONTEXT = 40
 """Characters shown on either side of the place where a long prompt would be cut."""
 
-# A run of markers counts as such where SimpleTokenizer's pattern can begin to match it: not
-# straight after punctuation, which would swallow its "<|".
-_MARKERS = re.compile(r"(?<![^\s\w]|_)((?:<\|startoftext\|>|<\|endoftext\|>)+)", re.IGNORECASE)
-_START_OR_END = re.compile("start|end")
-# White space as KerasCV's `regex` package has it: without the separators U+001C to U+001F.
-_SPACE = re.compile(r"[^\S\x1c-\x1f]+")
-
-
-@lru_cache(maxsize=1)
-def _tokenizer() -> Tokenizer:
-    return Tokenizer()
-
 
 def encode(text: str, names: Mapping[str, Sequence[int]] | None = None) -> list[int]:
     """Ids of the text, between the start and the end marker; of any length.
@@ -45,12 +31,13 @@ def encode(text: str, names: Mapping[str, Sequence[int]] | None = None) -> list[
     HTML entities are unescaped twice and white space is joined, as in KerasCV (and CLIP). names:
     by a name in lower case, the ids that it stands for where it is a word of its own.
     """
-    cleaned = _SPACE.sub(" ", html.unescape(html.unescape(text)).strip()).strip().lower()
+    cleaned = joined(html.unescape(html.unescape(text)).strip()).lower()
+    encoded = byte_pairs().encode
     if not names:
-        return [START_OF_TEXT, *_ids(cleaned), END_OF_TEXT]
+        return [START_OF_TEXT, *encoded(cleaned), END_OF_TEXT]
     ids: list[int] = []
     for place, piece in enumerate(_words(tuple(names)).split(cleaned)):
-        ids.extend(_ids(piece) if place % 2 == 0 else names[piece])
+        ids.extend(encoded(piece) if place % 2 == 0 else names[piece])
     return [START_OF_TEXT, *ids, END_OF_TEXT]
 
 
@@ -59,20 +46,6 @@ def _words(names: tuple[str, ...]) -> re.Pattern[str]:
     """One of the names as a word of its own; a longer one before one that it begins with."""
     inner = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
     return re.compile(rf"(?<![\w-])({inner})(?![\w-])")
-
-
-def _ids(cleaned: str) -> list[int]:
-    ids: list[int] = []
-    for place, piece in enumerate(_MARKERS.split(cleaned)):
-        between_markers = place % 2 == 0
-        ids.extend(_tokenizer().encode(piece) if between_markers else _marker_ids(piece))
-    return ids
-
-
-def _marker_ids(run: str) -> list[int]:
-    return [
-        START_OF_TEXT if word == "start" else END_OF_TEXT for word in _START_OR_END.findall(run)
-    ]
 
 
 def pad(ids: list[int], truncate: bool = False, padding: int = END_OF_TEXT) -> list[int]:
@@ -105,7 +78,7 @@ def too_long(ids: list[int], verb: str = "is") -> str:
 def _text(ids: Sequence[int]) -> str:
     """The words of the ids; a name of the model's own, which is no word, as a dot for each id."""
     parts = (
-        _tokenizer().decode(list(group)) if known else "." * len(list(group))
+        byte_pairs().decode(group) if known else "." * len(list(group))
         for known, group in groupby(ids, lambda each: each <= END_OF_TEXT)
     )
     return "".join(parts).rstrip()

@@ -24,7 +24,10 @@ def read_yaml(path):
 def test_the_citation_is_of_this_version_and_licence():
     citation = read_yaml("CITATION.cff")
     assert citation["version"] == latent_assets.__version__
-    assert citation["license"] == PROJECT["license"]
+    ours, *of_others = PROJECT["license"].split(" AND ")
+    assert citation["license"] == ours
+    assert of_others == ["MIT"]
+    assert all((PROJECT_ROOT / name).is_file() for name in PROJECT["license-files"])
     assert citation["title"] == PROJECT["name"]
     assert {"cff-version", "message", "authors"} <= citation.keys()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import importlib.util
 import os
 import random
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from latent_assets.diffusion import tokenizer
+from latent_assets.diffusion import byte_pairs, tokenizer
 from latent_assets.errors import ModelError
 
 _SEOUL = (18541, 372)
@@ -63,6 +64,8 @@ RECORDED = (
         ],
     ),
     ("a\x1cb", [320, 472, 321]),
+    # Where the tokenizer that we had before gave another id.
+    ("it'\u017f a \u017fun", [585, 6, 129, 379, 320, 129, 123, 2271]),
 )
 
 
@@ -145,6 +148,46 @@ def test_other_scripts_and_emoji_get_the_same_ids(kerascv_tokenizer):
 
     texts = [text() for _ in range(3000)]
     assert [t for t in texts if kerascv_tokenizer.encode(t) != tokenizer.encode(t)] == []
+
+
+@pytest.mark.engine
+def test_any_code_points_get_the_same_ids_assigned_or_not(kerascv_tokenizer):
+    chance = random.Random(2)
+
+    def text():
+        letters = (chance.randint(0x20, 0x2FFFF) for _ in range(chance.randint(1, 25)))
+        return "".join(chr(each) for each in letters if not 0xD800 <= each <= 0xDFFF)
+
+    texts = [text() for _ in range(6000)]
+    assert [t for t in texts if kerascv_tokenizer.encode(t) != tokenizer.encode(t)] == []
+    for each in texts[:500]:
+        ids = tokenizer.encode(each)[1:-1]
+        assert byte_pairs.byte_pairs().decode(ids) == kerascv_tokenizer.decode(ids)
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("apostrophe", ["'", "\u2019", "' ", "''", "a'", "1'"])
+def test_a_long_s_after_an_apostrophe_is_read_as_kerascv_reads_it(kerascv_tokenizer, apostrophe):
+    for after in ("\u017f", "\u017fun", "S", "\u017f\u017f"):
+        text = apostrophe + after
+        assert tokenizer.encode(text) == kerascv_tokenizer.encode(text)
+
+
+def test_our_pairs_are_those_of_openais_file_that_clip_uses():
+    path = _vocabulary()
+    if path is None:
+        pytest.skip("needs the vocabulary: pip install --no-deps open_clip_torch")
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        theirs = file.read().split("\n")[1 : 49152 - 256 - 2 + 1]
+    with gzip.open(byte_pairs.MERGES, "rt", encoding="utf-8") as file:
+        assert file.read().splitlines() == theirs
+
+
+def test_every_id_has_a_piece_of_its_own_and_reads_back():
+    pairs = byte_pairs.byte_pairs()
+    pieces = [pairs.decode([number]) for number in (0, 255, 320, 2368, 49405, 49406, 49407)]
+    assert pieces[2:] == ["a ", "cat ", "jekyll ", "<|startoftext|>", "<|endoftext|>"]
+    assert len(pairs._ids) == len(pairs._pieces) == 49408
 
 
 @pytest.mark.engine

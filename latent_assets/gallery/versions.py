@@ -129,6 +129,14 @@ def earlier(folder: Path, contains: Callable[[Iterable[str]], Collection[str]]) 
     return [Version(file, _playable(file, contains)) for file in reversed(files)]
 
 
+def played_last(
+    folder: Path, contains: Callable[[Iterable[str]], Collection[str]]
+) -> tuple[str, ...]:
+    """The frames that the finished files were made from; none, if one is no longer stored."""
+    found = (_playable(file, contains) for file in finished(folder))
+    return max(found, key=len, default=())
+
+
 def variants(folder: Path) -> list[Variant]:
     """The variants of a walk, newest first. folder: of the walk's own files."""
     try:  # `@` is in no walk's name

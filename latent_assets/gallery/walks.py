@@ -69,12 +69,21 @@ class Walks:
         return details(self._studio.frames, keys, look.stored, distances)
 
     def preview(self, name: str) -> bytes | None:
-        """Its film in small, of the frames that are there; None if none is."""
+        """Its film in small, of the frames that are there; None if none is.
+
+        Of a walk whose file has changed since, none may be: it is of those it had then.
+        """
         listed, card, look = self._settled(name)
         shown = self._album.shown(listed.spec, listed.keys, look.stored)
         film = played(listed.spec, Frames(listed.keys, shown, look.stored))
+        film = film or self._had(name)
         looks = f"{card.looks}-{digest_of(film)[:8]}"
         return self._pictures.preview(name, looks, film) if film else None
+
+    def _had(self, name: str) -> list[str]:
+        """The frames of its finished files, if they are all in the store."""
+        folder = self._studio.settings.outputs_dir / name
+        return list(versions.played_last(folder, self._studio.frames.contains))
 
     def poster(self, name: str) -> bytes | None:
         """Its first frame in small; None if none is there."""

@@ -96,7 +96,7 @@ def spec_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefinition
             "spec": dg.MetadataValue.json(document),
         }
         if plan.warnings:
-            metadata["warnings"] = show.bullet_list(plan.warnings)
+            metadata["warnings"] = show.sentences(plan.warnings)
         return dg.Output(
             document,
             metadata=metadata,

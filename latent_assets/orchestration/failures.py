@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 import dagster as dg
 
 from latent_assets.errors import InvalidWalkError, LatentAssetsError
-from latent_assets.orchestration.show import bullet_list
+from latent_assets.orchestration.show import sentences
 
 
 @contextmanager
@@ -23,7 +23,7 @@ def failure(error: LatentAssetsError) -> dg.Failure:
     """The error as Dagster shows it, in the run's log and in the web UI."""
     metadata: dict[str, dg.MetadataValue] = {}
     if isinstance(error, InvalidWalkError):
-        metadata["problems"] = bullet_list([str(problem) for problem in error.problems])
+        metadata["problems"] = sentences([str(problem) for problem in error.problems])
     elif error.cure:
         metadata["what to do"] = dg.MetadataValue.text(error.cure)
     return dg.Failure(description=str(error), metadata=metadata, allow_retries=False)

@@ -8,6 +8,7 @@ its record would name no version of the file.
 
 import json
 from collections.abc import Iterator, Mapping
+from itertools import takewhile
 from typing import Any
 
 import dagster as dg
@@ -25,6 +26,7 @@ RENDERED = "latent-assets/walk-file"
 """Tag of what `walk_spec` materializes: the version of its file, unless the run has overrides."""
 MOST_CHANGES = 20
 _LONGEST = 60
+_LEAD = 20
 
 
 def walk_version(walk: Walk) -> str:
@@ -102,12 +104,24 @@ def differences(before: Any, now: Any, place: str = "") -> Iterator[str]:
         for index, pair in enumerate(zip(before, now, strict=True)):
             yield from differences(*pair, f"{place}[{index}]")
     else:
-        yield f"`{place}`: {_short(before)} → {_short(now)}"
+        was, becomes = _written(before), _written(now)
+        # Of two long prompts that begin alike, what differs is to be seen.
+        pairs = zip(was, becomes, strict=False)
+        alike = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+        begin = max(alike - _LEAD, 0) if alike > _LONGEST // 2 else 0
+        yield f"`{place}`: {_part(was, begin)} → {_part(becomes, begin)}"
 
 
-def _short(value: Any) -> str:
-    text = "(nothing)" if value is None else json.dumps(value, ensure_ascii=False)
-    return show.escaped(text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…")
+def _written(value: Any) -> str:
+    return "(nothing)" if value is None else json.dumps(value, ensure_ascii=False)
+
+
+def _part(text: str, begin: int) -> str:
+    """As much of the text as a line takes, escaped."""
+    if len(text) <= _LONGEST:
+        return show.escaped(text)
+    shown = f"{'…' if begin else ''}{text[begin : begin + _LONGEST - 1]}"
+    return show.escaped(shown + ("…" if begin + _LONGEST - 1 < len(text) else ""))
 
 
 def _cost(studio: Studio, name: str, walk: Walk) -> dict[str, Any]:

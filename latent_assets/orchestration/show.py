@@ -15,6 +15,7 @@ STRIP_FRAMES = 6
 """Pictures in a preview of frames."""
 _LINES = 12
 _CHARACTERS = 100
+_SENTENCE = 400
 
 
 def page(spec: WalkSpec, looks: str) -> dict[str, dg.MarkdownMetadataValue]:
@@ -71,6 +72,14 @@ def bullet_list(items: Sequence[str], *, escape: bool = True) -> dg.MarkdownMeta
     return dg.MetadataValue.md("\n".join(f"- {line}" for line in lines))
 
 
+def sentences(items: Sequence[str]) -> dg.MarkdownMetadataValue:
+    """What is to be said, as a list: of a long one the middle is left out, a prompt that it quotes.
+
+    Its point stands at the end.
+    """
+    return bullet_list([escaped(_ends(item)) for item in items], escape=False)
+
+
 def escaped(text: str) -> str:
     """The text as Markdown that shows it: no picture, link or element of a prompt is one.
 
@@ -81,3 +90,9 @@ def escaped(text: str) -> str:
 
 def _short(text: str) -> str:
     return text if len(text) <= _CHARACTERS else f"{text[: _CHARACTERS - 1]}…"
+
+
+def _ends(text: str) -> str:
+    if len(text) <= _SENTENCE:
+        return text
+    return f"{text[: _CHARACTERS - 1]} … {text[_CHARACTERS - _SENTENCE :]}"

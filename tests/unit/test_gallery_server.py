@@ -208,6 +208,21 @@ def test_pictures_are_made_of_the_frames_that_are_there(studio):
     assert original == studio.frames.objects.read(studio.frames.name(key))
 
 
+def test_a_walk_whose_file_has_changed_keeps_its_film_until_there_is_another(studio):
+    """Its address stands in Dagster's tables: a broken picture otherwise."""
+    render(studio, "way")
+    keys = Catalogue(studio).read()["way"].keys
+    record = Provenance({"name": "way"}, {"name": "m", "weights_digest": "0"}, keys, keys)
+    path = finish(studio, "way", "way-sheet.txt") / "way.png"
+    write_png(np.zeros((8, 8, 3), np.uint8), path, provenance=record.as_dict())
+    (studio.settings.walks_dir / "way.yaml").write_text(WALKS["way"] + "seed: 77\n")
+    film = client(studio).get("/way/preview.webp?v=old")
+    with Image.open(io.BytesIO(film.content)) as image:
+        assert image.n_frames > 1
+    studio.frames.delete(keys[1])
+    assert client(studio).get("/way/preview.webp").status_code == 404
+
+
 # --- nothing more than that -------------------------------------------------------------------
 
 

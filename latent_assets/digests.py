@@ -15,4 +15,14 @@ def digest_of(document: object) -> str:
 
     Raises ValueError for a number that is not finite, which JSON has no word for.
     """
-    return hashlib.sha256(_CANONICAL.encode(document).encode()).hexdigest()
+    return digest_of_text(canonical(document))
+
+
+def digest_of_text(text: str) -> str:
+    """Hex sha256 of a document that is in canonical form already."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def canonical(document: object) -> str:
+    """The canonical form itself. Raises ValueError as `digest_of`."""
+    return _CANONICAL.encode(document)

@@ -60,11 +60,15 @@ def _likeness(error: UnicodeError) -> tuple[str | bytes, int]:
 
 def _run() -> int:
     """Returns the exit code."""
+    gc.disable()
     from typer import BadParameter, rich_utils
 
     from latent_assets.cli import common
     from latent_assets.cli.app import app
 
+    # Modules hold no garbage: to look through them again and again is a tenth of a long `list`.
+    gc.freeze()
+    gc.enable()
     common.begin()
     wrong_usage = next(each for each in BadParameter.__mro__ if each.__name__ == "ClickException")
     try:

@@ -11,12 +11,15 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from latent_assets.digests import canonical
 from latent_assets.walks import paths
+from latent_assets.walks.exact import fraction
 from latent_assets.walks.noise import gaussian
 
 FloatArray = npt.NDArray[np.float32]
@@ -24,11 +27,29 @@ Encodings = Mapping[str, FloatArray]
 """Prompt -> text encoding, (T, D) float32."""
 
 
+_quoted = lru_cache(maxsize=1024)(canonical)
+"""A prompt as JSON: hundreds of frames have the same two."""
+
+
+class _Point:
+    """A formula."""
+
+    __slots__ = ()
+
+    def as_dict(self) -> dict[str, object]:
+        """The formula as plain JSON."""
+        raise NotImplementedError
+
+    def canonical(self) -> str:
+        """The canonical JSON of `as_dict`."""
+        return canonical(self.as_dict())
+
+
 # --- points among text encodings ------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Blend:
+@dataclass(frozen=True, slots=True)
+class Blend(_Point):
     """Weighted sum of prompts' encodings: a prompt, a lerp, a place on a grid."""
 
     terms: tuple[tuple[Fraction, str], ...]
@@ -45,11 +66,12 @@ class Blend:
     @classmethod
     def between(cls, a: str, b: str, t: Fraction) -> Blend:
         """(1 - t) a + t b, as `of` gives it: most frames of most walks are such."""
-        if a == b or not t:
+        part, whole = t.as_integer_ratio()
+        if a == b or not part:
             return cls.at(a)
-        if t == 1:
+        if part == whole:
             return cls.at(b)
-        terms = (1 - t, a), (t, b)
+        terms = (fraction(whole - part, whole), a), (t, b)
         return cls(terms if a < b else terms[::-1])
 
     @classmethod
@@ -61,6 +83,11 @@ class Blend:
         """The formula as plain JSON."""
         return {"op": "blend", "terms": [[str(weight), prompt] for weight, prompt in self.terms]}
 
+    def canonical(self) -> str:
+        """As `as_dict`, without a way round: there are many of them."""
+        terms = ",".join([f'["{weight}",{_quoted(prompt)}]' for weight, prompt in self.terms])
+        return f'{{"op":"blend","terms":[{terms}]}}'
+
     def evaluate(self, encodings: Encodings) -> FloatArray:
         """The text encoding at this point, (T, D) float32."""
         return paths.blend(
@@ -68,8 +95,8 @@ class Blend:
         )
 
 
-@dataclass(frozen=True)
-class Arc:
+@dataclass(frozen=True, slots=True)
+class Arc(_Point):
     """Spherical interpolation between two prompts, token by token."""
 
     a: str
@@ -92,8 +119,8 @@ class Arc:
         return paths.slerp(encodings[self.a], encodings[self.b], self.t)
 
 
-@dataclass(frozen=True)
-class Offset:
+@dataclass(frozen=True, slots=True)
+class Offset(_Point):
     """A prompt's encoding, moved by `distance` (root mean square) along one direction."""
 
     prompt: str
@@ -129,8 +156,8 @@ class Offset:
         return (base + float(self.distance) * direction).astype(np.float32)
 
 
-@dataclass(frozen=True)
-class Orbit:
+@dataclass(frozen=True, slots=True)
+class Orbit(_Point):
     """A circle around a prompt's encoding in a seeded random plane."""
 
     prompt: str
@@ -178,8 +205,8 @@ def _unit(direction: npt.NDArray[np.floating], base: FloatArray) -> npt.NDArray[
 # --- points in noise ------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Gaussian:
+@dataclass(frozen=True, slots=True)
+class Gaussian(_Point):
     """Noise of a seed; `stream` tells the frames of varying noise apart."""
 
     seed: int
@@ -189,13 +216,17 @@ class Gaussian:
         """The formula as plain JSON."""
         return {"op": "gaussian", "seed": self.seed, "stream": self.stream}
 
+    def canonical(self) -> str:
+        """As `as_dict`, without a way round: there are many of them."""
+        return f'{{"op":"gaussian","seed":{self.seed},"stream":{_quoted(self.stream)}}}'
+
     def evaluate(self, shape: tuple[int, int, int], step: int = 0) -> FloatArray:
         """Noise of `shape` (h, w, channels), float32; see `NoisePoint`."""
         return gaussian(self.seed, shape, _stream(self.stream, step))
 
 
-@dataclass(frozen=True)
-class Loop:
+@dataclass(frozen=True, slots=True)
+class Loop(_Point):
     """x cos a + y sin a with x and y from one seed: a circle through that seed's noise."""
 
     seed: int
@@ -217,8 +248,8 @@ class Loop:
         return paths.rotate(x, y, self.turn)
 
 
-@dataclass(frozen=True)
-class NoiseArc:
+@dataclass(frozen=True, slots=True)
+class NoiseArc(_Point):
     """Spherical interpolation between the noises of two seeds, each taken as one vector."""
 
     a: int

@@ -12,7 +12,7 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
-from latent_assets.digests import digest_of
+from latent_assets.digests import canonical, digest_of_text
 from latent_assets.prompt_syntax import TEXT
 from latent_assets.walks.points import (
     ContextPoint,
@@ -52,6 +52,14 @@ class Rendering:
     chunks: int = 1
     """Of a walk of weighted prompts: how often 75 tokens its longest prompt has."""
     clip_skip: int = 1
+
+    @cached_property
+    def said(self) -> dict[tuple[int, int], tuple[str, str, str]]:
+        """What its frames' canonical recipes have in common: before, between, behind their points.
+
+        By guidance scale (numerator, denominator); filled as frames are hashed.
+        """
+        return {}
 
     def reading(self) -> dict[str, object]:
         """How prompts are read, as a recipe says it; nothing where they are text."""
@@ -114,7 +122,26 @@ class FrameRecipe:
     @cached_property
     def key(self) -> str:
         """64 hex digits: sha256 of the recipe's canonical JSON."""
-        return digest_of(self.as_dict())
+        scale = self.guidance_scale.as_integer_ratio()
+        common = self.rendering.said.get(scale)
+        if common is None:
+            common = self.rendering.said[scale] = self._common()
+        start, between, end = common
+        context, noise = self.context.canonical(), self.noise.canonical()
+        return digest_of_text(f"{start}{context}{between}{noise}{end}")
+
+    def _common(self) -> tuple[str, str, str]:
+        """What all frames of the rendering with this guidance have in common, see `said`."""
+        document = self.as_dict()
+        parts = [""]
+        for name in sorted(document):
+            parts[-1] += f'{"," if name != min(document) else "{"}"{name}":'
+            if name in ("context", "noise"):
+                parts.append("")
+            else:
+                parts[-1] += canonical(document[name])
+        start, between, end = parts
+        return start, between, f"{end}}}"
 
 
 def recipes_of(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 from math import lcm
+from typing import NamedTuple
 
 from latent_assets.errors import UnpacedError
 from latent_assets.walks.pace import TICKS, Course
@@ -35,15 +35,21 @@ from latent_assets.walks.schema import (
 from latent_assets.walks.timeline import keyframe_places, locate, position, positions
 
 
-@dataclass(frozen=True)
-class FramePoint:
+class FramePoint(NamedTuple):
     """One frame of a walk, before a model comes in."""
 
     context: ContextPoint
     noise: NoisePoint
     guidance_scale: Fraction
-    caption: str
-    """Where the frame stands, for people."""
+    words: str
+    values: tuple[str | Fraction, ...]
+    """The caption's template and what goes into it: put together when somebody asks."""
+
+    @property
+    def caption(self) -> str:
+        """Where the frame stands, for people."""
+        said = [value if isinstance(value, str) else float(value) for value in self.values]
+        return self.words.format(*said)
 
 
 def route(walk: Walk, at: Sequence[int] | None = None) -> list[FramePoint]:
@@ -220,8 +226,9 @@ def _interpolation(walk: Interpolation) -> Callable[[Fraction], FramePoint]:
     marks = [int(place * unit) for place in places]
 
     def point(place: Fraction) -> FramePoint:
-        times, rest = divmod(unit, place.denominator)
-        at = place * unit if rest else place.numerator * times
+        part, whole = place.as_integer_ratio()
+        times, rest = divmod(unit, whole)
+        at = place * unit if rest else part * times
         a, b, local = locate(at, marks, anchors, eased=eased)
         start, end = anchors[a].prompt, anchors[b].prompt
         from_prompt, to_prompt = read[a], read[b]
@@ -230,8 +237,10 @@ def _interpolation(walk: Interpolation) -> Callable[[Fraction], FramePoint]:
             noise = NoiseArc.of(seeds[a], seeds[b], local)
         elif walk.noise != "fixed":
             noise = _noise(walk, place)
-        caption = start if not local else f"{start} → {end}, {float(local):.0%}"
-        return FramePoint(context_at(from_prompt, to_prompt, local), noise, scale, caption)
+        context = context_at(from_prompt, to_prompt, local)
+        if not local:
+            return FramePoint(context, noise, scale, "{}", (start,))
+        return FramePoint(context, noise, scale, "{} → {}, {:.0%}", (start, end, local))
 
     return point
 
@@ -249,12 +258,13 @@ def _grid(walk: Grid) -> Callable[[int], FramePoint]:
 
 def _cell(walk: Grid) -> Callable[[Fraction, Fraction, str], FramePoint]:
     prompts = [walk.read(prompt) for prompt in walk.prompts]
+    scale = exact(walk.guidance_scale)
 
     def cell(u: Fraction, v: Fraction, caption: str) -> FramePoint:
         stream = f"cell at {u}, {v}" if walk.noise == "varying" else ""
         context = Blend.of(bilinear_weights(u, v), prompts)
         noise = Gaussian(walk.seed, stream)
-        return FramePoint(context, noise, exact(walk.guidance_scale), caption)
+        return FramePoint(context, noise, scale, "{}", (caption,))
 
     return cell
 
@@ -267,8 +277,8 @@ def _prompt_walk(walk: PromptWalk, position: Fraction) -> FramePoint:
         context = Orbit(walk.read(walk.prompt), walk.seed, step * walk.frames, position)
     else:
         context = Offset.of(walk.read(walk.prompt), walk.direction, walk.seed, step * steps)
-    caption = f"{walk.prompt}, step {float(steps):.4g}"
-    return FramePoint(context, _noise(walk, position), exact(walk.guidance_scale), caption)
+    noise, scale = _noise(walk, position), exact(walk.guidance_scale)
+    return FramePoint(context, noise, scale, "{}, step {:.4g}", (walk.prompt, steps))
 
 
 def _noise_loop(walk: NoiseLoop, turn: Fraction) -> FramePoint:
@@ -276,11 +286,16 @@ def _noise_loop(walk: NoiseLoop, turn: Fraction) -> FramePoint:
         Blend.at(walk.read(walk.prompt)),
         Loop.of(walk.seed, turn),
         exact(walk.guidance_scale),
-        f"{walk.prompt}, {float(turn) * 360:.0f}°",
+        "{}, {:.0f}°",
+        (walk.prompt, 360 * turn),
     )
 
 
 def _sweep(walk: GuidanceSweep, scale: float) -> FramePoint:
     return FramePoint(
-        Blend.at(walk.read(walk.prompt)), Gaussian(walk.seed), exact(scale), f"guidance {scale:g}"
+        Blend.at(walk.read(walk.prompt)),
+        Gaussian(walk.seed),
+        exact(scale),
+        "guidance {:g}",
+        (exact(scale),),
     )

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
+from latent_assets.walks.exact import fraction
 from latent_assets.walks.schema import Keyframe
 
 
@@ -34,7 +35,7 @@ def positions(frames: int, *, closed: bool) -> list[Fraction]:
 
 def position(number: int, frames: int, *, closed: bool) -> Fraction:
     """The place of one of the frames alone, see `positions`."""
-    return Fraction(number, frames if closed else max(frames - 1, 1))
+    return fraction(number, frames if closed else max(frames - 1, 1))
 
 
 def ease(name: str, t: Fraction) -> Fraction:
@@ -91,9 +92,9 @@ def locate(
         last = segment % len(keyframes)
         return Place(last, last, Fraction(0))
     start, end = places[segment], places[segment + 1]
-    local = Fraction(position - start, end - start)
+    if position == start:
+        return Place(segment, segment, Fraction(0))
+    local = fraction(position - start, end - start)
     if eased:
         local = ease(keyframes[segment].ease, local)
-    if local == 0:
-        return Place(segment, segment, local)
     return Place(segment, (segment + 1) % len(keyframes), local)

@@ -8,9 +8,12 @@ import pytest
 from fakes import fake_studio
 
 from latent_assets.digests import digest_of
+from latent_assets.shipped import SHIPPED_WALKS
+from latent_assets.walks.loading import load_walk, parse_walk, walk_files
 from latent_assets.walks.points import Blend, Gaussian
 from latent_assets.walks.recipes import FrameRecipe, Rendering, recipes_of
 from latent_assets.walks.schema import WALK_ADAPTER
+from latent_assets.walks.timeline import positions
 
 RENDERING = Rendering(
     model="embedded",
@@ -226,3 +229,44 @@ def test_a_longer_prompt_makes_every_frame_of_its_walk_longer(studio):
 
 def test_recipes_of_text_do_not_speak_of_weights():
     assert not {"prompt_syntax", "chunks"} & set(RECIPE.as_dict())
+
+
+# --- the short way to the same keys -------------------------------------------------------------
+
+_ALL_KINDS = """
+{kind: interpolation, frames: 9, seed: 1, prompts: [a cat, a dog, a cat], noise: varying}
+{kind: interpolation, frames: 9, prompts: ['"Ä" \\ x', "a\\u0301\U0001f600"], noise: loop, \
+closed: true}
+{kind: interpolation, frames: 9, method: slerp, keyframes: [{prompt: x, ease: ease-in}, \
+{prompt: y, seed: 4, at: 1/3, ease: ease-in-out}, {prompt: z}], negative_prompt: rain}
+{kind: interpolation, frames: 3, prompts: [b, a], guidance_scale: 1, negative_prompt: rain}
+{kind: interpolation, frames: 3, prompt_syntax: weighted, prompts: ["a (b:1.3)", "{c}"]}
+{kind: grid, grid_size: 3, prompts: [a, b, c, d], noise: varying}
+{kind: prompt_walk, frames: 5, prompt: a, noise: loop}
+{kind: prompt_walk, frames: 5, prompt: a, direction: random}
+{kind: noise_loop, frames: 5, prompt: a}
+{kind: guidance_sweep, guidance_scales: [1, 2.5, 7], prompt: a, negative_prompt: rain}
+"""
+
+
+def _all_kinds():
+    return [parse_walk(line, "walk") for line in _ALL_KINDS.strip().splitlines()]
+
+
+def test_a_key_is_the_digest_of_the_whole_recipe(studio):
+    shipped = [load_walk(path) for path in walk_files(SHIPPED_WALKS)]
+    for walk in (*shipped, *_all_kinds()):
+        spec = studio.specify("walk", walk, model="embedded")
+        if spec.has_timeline:
+            spec = spec.at([positions(n, closed=walk.is_loop) for n in walk.lengths])
+        for recipe in spec.recipes():
+            assert recipe.key == digest_of(recipe.as_dict())
+
+
+def test_every_kind_of_walk_has_the_keys_that_it_had():
+    """As they were before keys were computed in a shorter way; see the first test."""
+    how = dataclasses.replace(RENDERING, clip_skip=2, chunks=2)
+    keys = [
+        each.key for walk in _all_kinds() for r in (RENDERING, how) for each in recipes_of(walk, r)
+    ]
+    assert digest_of(keys) == ("86a969bef8fba66bc0a4c28dcddefa725fd493f99cbd9630835b56db61ea4b27")

@@ -7,6 +7,7 @@ from latent_assets.cli import (
     doctor,
     files,
     gallery,
+    importing,
     models,
     project,
     render,
@@ -35,5 +36,18 @@ def _version(
         raise typer.Exit
 
 
-for module in (project, walks, render, sample, gallery, files, store, models, system, ui, doctor):
+for module in (
+    project,
+    walks,
+    importing,
+    render,
+    sample,
+    gallery,
+    files,
+    store,
+    models,
+    system,
+    ui,
+    doctor,
+):
     module.register(app)

@@ -9,13 +9,15 @@ from __future__ import annotations
 import errno
 import fcntl
 import logging
+import os
 from pathlib import Path
 from typing import IO
 
 logger = logging.getLogger(__name__)
 
 _NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
-_told: set[str] = set()
+_told: set[int] = set()
+"""The devices whose lack of locks was told."""
 
 
 class NoLocksError(OSError):
@@ -32,13 +34,13 @@ def lock(file: IO[str], *, wait: bool = True) -> None:
     except OSError as error:
         if error.errno not in _NO_LOCKS:
             raise
-        _tell(Path(file.name).parent)
+        _tell(os.fstat(file.fileno()).st_dev, Path(file.name).parent)
         raise NoLocksError(error.errno, error.strerror) from None
 
 
-def _tell(folder: Path) -> None:
-    if str(folder) not in _told:
-        _told.add(str(folder))
+def _tell(device: int, folder: Path) -> None:
+    if device not in _told:
+        _told.add(device)
         logger.warning(
             "The file system of %s has no locks: of a run that is killed, nobody will know that it"
             " is over (end it in the web UI), and two renders at once may disturb each other.",

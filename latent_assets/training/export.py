@@ -84,13 +84,18 @@ def training_figures(work: Path, model: Path) -> dict[str, Any]:
     known = read_model_card(model).get("training", {})
     figures = {key: dict(known.get(key, {})) for key in (SAMPLES, EARLIER_SAMPLES)}
     for network in TRAINED:
-        checkpoint, earlier = work / network / "checkpoint.npz", work / network / EARLIER_FILE
-        if checkpoint.is_file():
-            with np.load(checkpoint) as arrays:
-                figures[SAMPLES][network] = int(arrays["samples"])
+        earlier = work / network / EARLIER_FILE
+        # The autoencoder's second half, its sharpening, has a folder of its own.
+        if parts := list((work / network).glob("**/checkpoint.npz")):
+            figures[SAMPLES][network] = sum(map(_samples_of, parts))
             before = json.loads(earlier.read_text()) if earlier.is_file() else 0
             figures[EARLIER_SAMPLES][network] = before
     return figures
+
+
+def _samples_of(checkpoint: Path) -> int:
+    with np.load(checkpoint) as arrays:
+        return int(arrays["samples"])
 
 
 def note_earlier_samples(folder: Path, network: str, model: Path) -> None:

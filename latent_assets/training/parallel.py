@@ -28,10 +28,10 @@ class Team:
         self._barrier = context.Barrier(size)
 
     def average(self, rank: int, gradient: np.ndarray) -> np.ndarray:
-        """The mean of all workers' flat gradients, (parameters,) float32."""
+        """The mean of all workers' flat gradients, (up to `parameters`,) float32, all as long."""
         if self.size == 1:
             return gradient
-        slots = np.frombuffer(self._slots, np.float32).reshape(self.size, -1)
+        slots = np.frombuffer(self._slots, np.float32).reshape(self.size, -1)[:, : gradient.size]
         slots[rank] = gradient
         self._barrier.wait(TIMEOUT_SECONDS)
         mean = slots.mean(axis=0)

@@ -3,6 +3,7 @@
 `tests/unit/test_store_kill.py` kills single writers; here it is the command, with all of Dagster.
 """
 
+import json
 import logging
 import math
 import random
@@ -29,6 +30,8 @@ chunk_size: 2
 batch_size: 1
 output: {{formats: [gif, webp, apng, html], ping_pong: true}}
 """
+SAYS_WHEN = {"details.js", "page.json"}
+"""Of a walk's page: they tell when its frames were rendered, in another render another time."""
 POLL_S = 0.002
 SEED = 20
 
@@ -54,9 +57,26 @@ def fresh(folder: Path) -> Path:
 
 
 def outputs(data: Path) -> dict[str, bytes]:
-    """The finished files, by name; those without a final name are no business of anybody."""
-    files = (path for path in (data / "outputs").rglob("*") if path.is_file())
-    return {path.name: path.read_bytes() for path in files if not path.name.startswith(".tmp-")}
+    """The finished files, by path; those without a final name are no business of anybody."""
+    folder = data / "outputs"
+    files = (path for path in folder.rglob("*") if path.is_file())
+    kept = (path for path in files if not path.name.startswith(".tmp-"))
+    return {str(path.relative_to(folder)): path.read_bytes() for path in kept}
+
+
+def same_again(made: dict[str, bytes]) -> dict[str, bytes]:
+    return {path: data for path, data in made.items() if Path(path).name not in SAYS_WHEN}
+
+
+def assert_page_whole(made: dict[str, bytes], right: dict[str, bytes]) -> None:
+    """The page's manifest is written last: where it is, all that it lists is, and is as it says."""
+    page = {path for path in right if path.startswith("w/page/")}
+    manifest = "w/page/page.json"
+    if manifest in made:
+        assert page <= made.keys()
+        shown = json.loads(made[manifest])["frames"]
+        assert shown == json.loads(right[manifest])["frames"]
+        assert 'gallery.take("details","w",{' in made["w/page/details.js"].decode()
 
 
 def frames_shown(data: Path) -> Iterator[int]:
@@ -120,7 +140,8 @@ def look(data: Path, after_s: float, expected: Path, story: str) -> Kill:
     assert store.check(keys) == {}, story
     assert set(frames_shown(data)) <= {SHOWN}, story
     made, right = outputs(data), outputs(expected)
-    assert made.items() <= right.items(), story
+    assert same_again(made).items() <= right.items(), story
+    assert_page_whole(made, right)
     return Kill(round(after_s, 3), len(keys), len(made))
 
 
@@ -133,4 +154,7 @@ def finish(data: Path, expected: Path, story: str) -> None:
     assert answer.json["rendered"] == missing, story
     assert set(store.keys()) == set(fake_studio(expected).frames.keys()), story
     assert store.check(store.keys()) == {}, story
-    assert outputs(data) == outputs(expected), story
+    made, right = outputs(data), outputs(expected)
+    assert made.keys() == right.keys(), story
+    assert same_again(made) == same_again(right), story
+    assert_page_whole(made, right)

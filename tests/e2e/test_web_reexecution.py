@@ -26,6 +26,7 @@ from commands import Command
 from fakes import fake_studio
 from PIL import Image
 
+from latent_assets.orchestration.build import build_defs
 from latent_assets.orchestration.instance import open_instance
 from latent_assets.settings import Settings
 from latent_assets.walks.loading import load_walk
@@ -36,10 +37,6 @@ TESTS = Path(fake_project.__file__).parent
 FRAMES = 12
 WALK = "kind: interpolation\nprompts: [{}]\nframes: 12\nchunk_size: 2\nbatch_size: 1\n"
 WALKS = {"job": "a, b", "assets": "c, d", "button": "e, f", "stopped": "g, h", "ended": "i, j"}
-ASSETS = [
-    *("walk_spec", "text_encodings", "encoding_path", "noise_path", "frames"),
-    *("animation", "grid", "report"),
-]
 DONE = (
     dg.DagsterRunStatus.SUCCESS,
     dg.DagsterRunStatus.FAILURE,
@@ -101,7 +98,8 @@ class Web:
 
     def materialize_all(self, walk: str, tags: dict[str, str] | None = None) -> str:
         """As the button "Materialize all" does: a run of the assets, not of our job."""
-        selection = [{"path": [asset]} for asset in ASSETS]
+        job = build_defs(fake_studio(self.data)).resolve_job_def("render_walk")
+        selection = [{"path": key.path} for key in job.asset_layer.executable_asset_keys]
         return self.launch(walk, {"pipelineName": "__ASSET_JOB", "assetSelection": selection}, tags)
 
     def reexecute_from_failure(self, run_id: str) -> str:

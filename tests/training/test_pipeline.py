@@ -11,7 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from latent_assets.diffusion.embedded.weights import default_directory, read_weights
+from latent_assets.diffusion.embedded.weights import (
+    default_directory,
+    read_model_card,
+    read_weights,
+)
 
 pytestmark = [pytest.mark.slow, pytest.mark.engine]
 
@@ -46,7 +50,8 @@ def test_pipeline_from_drawings_to_a_model_that_loads(tmp_path):
     kernel = "denoiser/down1_conv1/kernel"
     assert not np.array_equal(after[kernel], before[kernel])
     trained = json.loads((model / "model.json").read_text())["training"]
-    assert trained["samples"] == {"autoencoder": 12, "denoiser": 6}
+    kept = read_model_card(default_directory())["training"]["samples"]["few_steps"]
+    assert trained["samples"] == {"autoencoder": 12, "denoiser": 6, "few_steps": kept}
 
     log = step(work, model, "evaluate", "--quick", "--classifier-minutes", "0.05")
     figures = json.loads(log[log.index("\n{") :])

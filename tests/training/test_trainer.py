@@ -11,8 +11,9 @@ from latent_assets.training.parallel import Team
 from latent_assets.training.trainer import Budget, learning_rate
 
 
-def test_a_team_averages_what_its_workers_bring():
-    team = Team(2, 3)
+@pytest.mark.parametrize("room", [3, 5], ids=["all of it", "a part of the network"])
+def test_a_team_averages_what_its_workers_bring(room):
+    team = Team(2, room)
     results = [None, None]
 
     def worker(rank):

@@ -42,7 +42,7 @@ class LastRun:
     problem: str = ""
     """Why it failed, in the words of the error; empty if it did not."""
     spec: str = ""
-    """The digest of what was rendered (`WalkSpec.to_json`); empty if it is not known."""
+    """`WalkSpec.version` of what was rendered; empty if it is not known."""
     checks: tuple[Check, ...] = ()
     lock: str = ""
     """A file that is locked as long as the run's process lives."""

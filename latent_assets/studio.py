@@ -6,7 +6,7 @@ Opening it, describing a model and planning a walk load neither a model nor Tens
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from fractions import Fraction
 from math import isqrt
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any
 from latent_assets.diffusion import registry
 from latent_assets.diffusion.protocol import Engine, EngineOptions, ModelInfo, Prompt
 from latent_assets.diffusion.schedule import SAMPLER_VERSION
+from latent_assets.digests import digest_of
 from latent_assets.drafts import WORD, drafted
 from latent_assets.errors import (
     InvalidModelError,
@@ -59,6 +60,7 @@ from latent_assets.walks.schema import (
     Upscale,
     Walk,
     prompt_fields,
+    walk_meaning,
     walk_prompts,
 )
 
@@ -112,7 +114,17 @@ class WalkSpec:
             "walk": WALK_ADAPTER.dump_python(self.walk, mode="json"),
             "rendering": {**asdict(self.rendering), "size": list(self.rendering.size)},
             **({"variant": self.variant} if self.variant else {}),
+            "version": self.version,
         }
+
+    @property
+    def version(self) -> str:
+        """16 hex digits that change when the walk means something else: see `walk_meaning`."""
+        how = self.rendering
+        plain = {each.name: each.default for each in fields(how)}
+        rendering = {name: v for name, v in asdict(how).items() if v != plain[name]}
+        meaning = [self.name, walk_meaning(self.walk), rendering, self.variant]
+        return digest_of(meaning)[:16]
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> WalkSpec:

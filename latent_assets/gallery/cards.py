@@ -118,7 +118,6 @@ class Shelf:
         self._catalogue = Catalogue(studio, library)
         self._lock = threading.Lock()
         self._last: Look | None = None
-        self._specs: dict[str, tuple[Mapping[str, Any], str]] = {}
 
     def look(self) -> Look:
         """Raises LatentAssetsError if the folder of walk files cannot be read."""
@@ -149,15 +148,8 @@ class Shelf:
             card_of(walk, stored),
             rendered=rendered,
             run=run,
-            changed=changed and run is not None and run.spec != self._version(walk),
+            changed=changed and run is not None and run.spec != walk.document["version"],
         )
-
-    def _version(self, walk: Listed) -> str:
-        """The data version of its `walk_spec`."""
-        known = self._specs.get(walk.name)
-        if known is None or known[0] is not walk.document:
-            known = self._specs[walk.name] = walk.document, digest_of(walk.document)[:16]
-        return known[1]
 
 
 def card_of(walk: Listed, stored: Collection[str]) -> Card:

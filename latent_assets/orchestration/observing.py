@@ -17,7 +17,7 @@ from latent_assets.digests import digest_of
 from latent_assets.errors import LatentAssetsError
 from latent_assets.orchestration import show
 from latent_assets.studio import Studio
-from latent_assets.walks.schema import WALK_ADAPTER, Walk
+from latent_assets.walks.schema import WALK_ADAPTER, Walk, walk_meaning
 
 WALK_FILE = dg.AssetKey("walk_file")
 WALK_SPEC = dg.AssetKey("walk_spec")
@@ -31,7 +31,7 @@ _LEAD = 20
 
 def walk_version(walk: Walk) -> str:
     """Digest of what a walk file means: spacing, comments and order of fields do not count."""
-    return digest_of(_meaning(walk))[:16]
+    return digest_of(walk_meaning(walk))[:16]
 
 
 def observed_versions(instance: dg.DagsterInstance) -> dict[str, str]:
@@ -65,7 +65,7 @@ def observation(
     instance: dg.DagsterInstance, studio: Studio, name: str, walk: Walk
 ) -> dg.AssetObservation:
     """The file as it is now, what has changed since it was last seen, and what it costs."""
-    before, now = _last_meaning(instance, name), _meaning(walk)
+    before, now = _last_fields(instance, name), _fields(walk)
     changes = [] if before is None else list(differences(before, now))
     metadata: dict[str, Any] = {}
     if changes:
@@ -134,11 +134,11 @@ def _cost(studio: Studio, name: str, walk: Walk) -> dict[str, Any]:
     return {"frames": plan.frames, "to render": plan.to_render, "estimate (s)": estimate}
 
 
-def _meaning(walk: Walk) -> Any:
+def _fields(walk: Walk) -> Any:
     return WALK_ADAPTER.dump_python(walk, mode="json")
 
 
-def _last_meaning(instance: dg.DagsterInstance, name: str) -> Any:
+def _last_fields(instance: dg.DagsterInstance, name: str) -> Any:
     of_walk = dg.AssetRecordsFilter(asset_key=WALK_FILE, asset_partitions=[name])
     for record in instance.fetch_observations(of_walk, limit=1).records:
         found = record.asset_observation

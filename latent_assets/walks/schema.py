@@ -456,6 +456,15 @@ _GROUPS: dict[object, type[_Part]] = {
 WALK_ADAPTER: TypeAdapter[Walk] = TypeAdapter(Annotated[Walk, Field(discriminator="kind")])
 
 
+def walk_meaning(walk: Walk) -> dict[str, Any]:
+    """The fields that are not at their default, as plain JSON: what versions are digests of.
+
+    So a field that a later version of the project knows changes no walk that does without it. A
+    default that is there already therefore stays what it is.
+    """
+    return WALK_ADAPTER.dump_python(walk, mode="json", exclude_defaults=True)
+
+
 def fields_of(walk: type[_Part], path: tuple[str | int, ...]) -> list[str]:
     """The fields of the group at a path in a walk's file, () being the walk; none of an unknown."""
     group = next((_GROUPS[part] for part in reversed(path) if part in _GROUPS), None)

@@ -337,7 +337,7 @@ def test_a_changed_walk_file_says_so_and_a_comment_does_not(studio):
     card = spec.look().cards["way"]
     assert not card.changed
     walk = Catalogue(studio).read()["way"]
-    version = Shelf(studio)._version(walk)
+    version = walk.document["version"]
     write_last_run(studio.settings.data, "way", LastRun("r", "done", 1.0, 2.0, spec=version))
     path = studio.settings.walks_dir / "way.yaml"
     path.write_text("# a comment\n" + path.read_text())

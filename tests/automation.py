@@ -8,7 +8,6 @@ from fakes import FakeStudio
 
 from latent_assets.orchestration.build import build_defs
 from latent_assets.orchestration.observing import WALK_FILE
-from latent_assets.walks.library import WalkLibrary
 
 SPEC = dg.AssetKey("walk_spec")
 MADE_FROM_IT = [dg.AssetKey(name) for name in ("text_encodings", "noise_path", "timeline")]
@@ -42,10 +41,6 @@ class Daemon:
         with dg.build_sensor_context(
             instance=self.instance,
             cursor=self.cursor,
-            resources={
-                "studio": self.studio,
-                "library": WalkLibrary(self.studio.settings.walks_dir),
-            },
             repository_def=self.defs.get_repository_def(),
             last_sensor_start_time=self.switched_on,
         ) as context:
@@ -76,12 +71,8 @@ class Daemon:
 
     def observe(self) -> list[dg.AssetObservation]:
         """As the button Observe does; what was noted, by walk."""
-        resources = {
-            "studio": self.studio,
-            "library": WalkLibrary(self.studio.settings.walks_dir),
-        }
         (walk_file,) = [asset for asset in self.defs.assets or () if asset.key == WALK_FILE]
-        result = observe([walk_file], instance=self.instance, resources=resources)
+        result = observe([walk_file], instance=self.instance, resources=self.defs.resources)
         assert result.success
         return [each.asset_observation_data.asset_observation for each in
                 result.get_asset_observation_events()]  # fmt: skip

@@ -11,6 +11,7 @@ from pydantic import Field
 from latent_assets.digests import digest_of
 from latent_assets.orchestration import show
 from latent_assets.orchestration.failures import told
+from latent_assets.orchestration.here import Here
 from latent_assets.orchestration.instance import bury_dead_runs
 from latent_assets.orchestration.observing import RENDERED, note_what_was_read, walk_version
 from latent_assets.orchestration.pool import manners_of
@@ -47,13 +48,13 @@ class WalkOverrides(dg.Config):
     )
 
 
-def spec_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
+def spec_assets(here: Here, partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
     """walk_spec, timeline, text_encodings, encoding_path, noise_path."""
     common = {"partitions_def": partitions, "owners": OWNERS, "code_version": CODE_VERSION}
 
-    @dg.asset(
+    @here.asset(
         **common,
-        deps=[dg.AssetKey("walk_file")],
+        deps=["walk_file"],
         group_name=PLAN,
         kinds={"yaml"},
         description="The walk file, validated, with its model and size settled.",
@@ -104,7 +105,7 @@ def spec_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefinition
             tags={} if spec.variant else {RENDERED: walk_version(walk)},
         )
 
-    @dg.asset(
+    @here.asset(
         **common,
         group_name=ENCODE,
         kinds={"tensorflow"},
@@ -133,7 +134,7 @@ def spec_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefinition
             },
         )
 
-    @dg.asset(
+    @here.asset(
         **common,
         group_name=ENCODE,
         kinds={"numpy"},
@@ -156,7 +157,7 @@ def spec_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefinition
             },
         )
 
-    @dg.asset(
+    @here.asset(
         **common,
         group_name=ENCODE,
         kinds={"numpy"},
@@ -176,7 +177,7 @@ def spec_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefinition
             {"noise": spec.walk.noise, "seed": spec.walk.seed, "different": len(set(points))},
         )
 
-    return [walk_spec, timeline_asset(common), text_encodings, encoding_path, noise_path]
+    return [walk_spec, timeline_asset(here, common), text_encodings, encoding_path, noise_path]
 
 
 def _array_output(array: np.ndarray, metadata: dict) -> dg.Output[np.ndarray]:

@@ -1,6 +1,7 @@
 """The asset graph over a studio: everything that Dagster is to know, put together."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import dagster as dg
 
@@ -14,6 +15,7 @@ from latent_assets.orchestration.automation import (
 from latent_assets.orchestration.changed_walks import changed_walks_sensor
 from latent_assets.orchestration.checks import frame_checks
 from latent_assets.orchestration.frames import frames_asset
+from latent_assets.orchestration.here import Here
 from latent_assets.orchestration.instance import show_life, watch
 from latent_assets.orchestration.io import NativeIOManager
 from latent_assets.orchestration.lastruns import word_left
@@ -34,46 +36,51 @@ def build_defs(
     *,
     library: WalkLibrary | None = None,
     onlooker: Onlooker = Onlooker(),  # noqa: B008 - it is frozen
+    key_prefix: Sequence[str] = (),
+    values: Path | None = None,
 ) -> dg.Definitions:
-    """The asset graph over a studio: the seam where tests and the command line come in.
+    """The asset graph over a studio: the seam where tests, projects and the command line come in.
 
     library: the walks; default: the project's. The command line gives one that holds to its own
-    reading of the walk that it renders.
+    reading of the walk that it renders. key_prefix: of its assets, and of the names of all else;
+    so it can be merged with the definitions of others, and with another such graph. values: the
+    folder of the values between assets; default: in DAGSTER_HOME of the data folder.
     Walk names are static partitions, read now: a new file needs "Reload definitions"
     (docs/decisions/0004-static-walk-partitions.md).
     """
     if library is None:
         library = WalkLibrary(studio.settings.walks_dir)
-    names = library.names()
-    partitions = dg.StaticPartitionsDefinition(names)
-    assets = [
-        *spec_assets(partitions),
-        frames_asset(partitions),
-        upscaled_frames_asset(partitions),
-        *output_assets(partitions),
-        page_asset(partitions),
-    ]
-    job = render_job(partitions)
-    storage = studio.settings.dagster_home / "storage"
-    return dg.Definitions(
-        assets=[walk_file_asset(partitions), *assets],
-        asset_checks=[*frame_checks(partitions), *motion_checks(partitions)],
-        jobs=[job],
-        schedules=schedules(library.valid(), job),
-        sensors=[changed_walks_sensor(names, job)],
-        resources={
-            "studio": _living(studio),
+    storage = values or studio.settings.dagster_home / "storage"
+    here = Here(
+        tuple(key_prefix),
+        {
+            "studio": studio,
             "library": library,
             "onlooker": onlooker,
             "memory": Memory(storage / "memory"),
-            "io_manager": NativeIOManager(storage),
         },
-        # One process per run: the model is loaded once, not once per chunk.
-        executor=dg.in_process_executor,
+    )
+    names = library.names()
+    partitions = dg.StaticPartitionsDefinition(names)
+    assets = [
+        *spec_assets(here, partitions),
+        frames_asset(here, partitions),
+        upscaled_frames_asset(here, partitions),
+        *output_assets(here, partitions),
+        page_asset(here, partitions),
+    ]
+    job = render_job(here, partitions, assets)
+    return dg.Definitions(
+        assets=[walk_file_asset(here, partitions), *assets],
+        asset_checks=[*frame_checks(here, partitions), *motion_checks(here, partitions)],
+        jobs=[job],
+        schedules=schedules(here, library.valid(), job),
+        sensors=[changed_walks_sensor(here, names, job)],
+        resources={here.life: _living(here, studio), here.values: NativeIOManager(storage)},
     )
 
 
-def _living(studio: Studio) -> dg.ResourceDefinition:
+def _living(here: Here, studio: Studio) -> dg.ResourceDefinition:
     """The studio; the process that uses it in a run shows that it lives."""
 
     @dg.resource(description="Models and stores, opened from the settings.")
@@ -89,7 +96,9 @@ def _living(studio: Studio) -> dg.ResourceDefinition:
         with (
             watch(context.instance, home),
             no_check_left_open(context.instance, context.run),
-            word_left(context.instance, context.run, studio.settings.data, home),
+            word_left(
+                context.instance, context.run, studio.settings.data, home, here.key("walk_spec")
+            ),
             cancelled_if_asked(context.instance, run_id),
         ):
             yield studio

@@ -16,6 +16,7 @@ from dagster._core.storage.tags import PARTITION_NAME_TAG
 
 from latent_assets.errors import LatentAssetsError
 from latent_assets.orchestration.automation import RETRY_WHOLE_RUNS
+from latent_assets.orchestration.here import Here
 from latent_assets.orchestration.observing import observations, rendered_version, walk_version
 from latent_assets.studio import Studio
 from latent_assets.walks.library import WalkLibrary, names_of
@@ -54,12 +55,13 @@ class Seen:
 
 
 def changed_walks_sensor(
-    known: Collection[str], job: UnresolvedAssetJobDefinition
+    here: Here, known: Collection[str], job: UnresolvedAssetJobDefinition
 ) -> dg.SensorDefinition:
     """known: the walks that the loaded definitions know."""
+    walk_file = here.key("walk_file")
 
     @dg.sensor(
-        name=NAME,
+        name=here.name(NAME),
         job=job,
         minimum_interval_seconds=EVERY_S,
         description=(
@@ -68,6 +70,7 @@ def changed_walks_sensor(
             " then. A walk whose weights would have to be downloaded first is not started."
         ),
     )
+    @here.filled
     def render_changed_walks(
         context: dg.SensorEvaluationContext,
         studio: dg.ResourceParam[Studio],
@@ -77,7 +80,7 @@ def changed_walks_sensor(
         for problem in library.problems():
             context.log.warning("%s; this walk is left out until its file is mended", problem)
         _tell_of_other_files(context, known, library.names())
-        noted = list(observations(context.instance, studio, walks))
+        noted = list(observations(context.instance, studio, walks, walk_file))
         seen, since = Seen.from_cursor(context.cursor), context.last_sensor_start_time or 0.0
         if seen.since != since:
             versions = {name: walk_version(walk) for name, walk in walks.items()}
@@ -85,7 +88,7 @@ def changed_walks_sensor(
             why = f"Took stock of {len(walks)} walks. From now on, those that change are rendered."
             return dg.SensorResult(skip_reason=why, asset_events=noted, cursor=seen.to_cursor())
         seen.versions = {name: seen.versions[name] for name in known if name in seen.versions}
-        due = _due(context.instance, studio, seen, walks)
+        due = _due(context.instance, studio, seen, walks, walk_file)
         requests = [_request(seen, name, walks[name]) for name in due.now]
         return dg.SensorResult(
             run_requests=requests,
@@ -109,7 +112,13 @@ class Due:
         return ". ".join(self.waiting) if self.waiting else "No walk file has changed."
 
 
-def _due(instance: dg.DagsterInstance, studio: Studio, seen: Seen, walks: dict[str, Walk]) -> Due:
+def _due(
+    instance: dg.DagsterInstance,
+    studio: Studio,
+    seen: Seen,
+    walks: dict[str, Walk],
+    walk_file: dg.AssetKey,
+) -> Due:
     """Settles what a person has rendered already."""
     versions = {name: walk_version(walk) for name, walk in walks.items()}
     changed = [name for name in versions if seen.versions.get(name) != versions[name]]
@@ -120,7 +129,7 @@ def _due(instance: dg.DagsterInstance, studio: Studio, seen: Seen, walks: dict[s
     for name in changed:
         if name in running:
             due.waiting.append(f"{name} has changed, and waits for the run that is under way")
-        elif rendered_version(instance, name) == versions[name]:
+        elif rendered_version(instance, name, walk_file) == versions[name]:
             seen.versions[name] = versions[name]
         elif notice := _download(studio, name, walks[name]):
             due.waiting.append(f"{name} has changed, and is not started by itself: {notice}")

@@ -5,6 +5,7 @@ from typing import Any
 import dagster as dg
 
 from latent_assets.orchestration.failures import told
+from latent_assets.orchestration.here import Here
 from latent_assets.orchestration.memory import Memory
 from latent_assets.orchestration.motion_checks import figures_of
 from latent_assets.orchestration.timeline import paced
@@ -19,25 +20,15 @@ from latent_assets.walks.route import (
     route,
 )
 
-FRAMES = dg.AssetKey("frames")
 SHOWN = 8
 """So many numbers of frames are told."""
 
 
-def frame_checks(partitions: dg.PartitionsDefinition) -> list[dg.AssetChecksDefinition]:
+def frame_checks(here: Here, partitions: dg.PartitionsDefinition) -> list[dg.AssetChecksDefinition]:
     """Checks on `frames`: complete, visible, moving, on its prompts."""
-    common: dict[str, Any] = {
-        "asset": FRAMES,
-        "partitions_def": partitions,
-        "additional_ins": {"walk_spec": dg.AssetIn("walk_spec")},
-    }
+    common: dict[str, Any] = {"asset": "frames", "partitions_def": partitions}
 
-    with_places = {
-        **common,
-        "additional_ins": {**common["additional_ins"], "timeline": dg.AssetIn("timeline")},
-    }
-
-    @dg.asset_check(**with_places, description="Every frame is stored and reads back undamaged.")
+    @here.check(**common, description="Every frame is stored and reads back undamaged.")
     def frames_complete(
         walk_spec: dict, timeline: dict, frames: dict, studio: dg.ResourceParam[Studio]
     ) -> dg.AssetCheckResult:
@@ -58,7 +49,7 @@ def frame_checks(partitions: dg.PartitionsDefinition) -> list[dg.AssetChecksDefi
             },
         )
 
-    @dg.asset_check(**common, description="No frame is black or of one colour.")
+    @here.check(**common, description="No frame is black or of one colour.")
     def frames_show_something(
         walk_spec: dict,
         frames: dict,
@@ -74,7 +65,7 @@ def frame_checks(partitions: dg.PartitionsDefinition) -> list[dg.AssetChecksDefi
             metadata={"black": str(faults["black"]), "constant": str(faults["constant"])},
         )
 
-    @dg.asset_check(**common, description="No frame repeats the one before it, as planned.")
+    @here.check(**common, description="No frame repeats the one before it, as planned.")
     def frames_move(
         walk_spec: dict,
         frames: dict,
@@ -95,7 +86,7 @@ def frame_checks(partitions: dg.PartitionsDefinition) -> list[dg.AssetChecksDefi
             metadata={"repeated": str(repeated)},
         )
 
-    @dg.asset_check(**with_places, description="A frame shows each prompt as it looks alone.")
+    @here.check(**common, description="A frame shows each prompt as it looks alone.")
     def keyframes_reached(walk_spec: dict, timeline: dict, frames: dict) -> dg.AssetCheckResult:
         spec = paced(walk_spec, timeline)
         reached = prompt_frames(spec.walk)

@@ -42,7 +42,8 @@ class RunLook:
                 "frames in it": known,
                 "file": dg.MetadataValue.path(str(self.look.path)),
             }
-            context.log_event(dg.AssetObservation(asset, partition=self._spec.name, metadata=note))
+            key = next(key for key in context.assets_def.keys if key.path[-1] == asset)
+            context.log_event(dg.AssetObservation(key, partition=self._spec.name, metadata=note))
 
 
 def look_of(run_id: str, studio: Studio, spec: WalkSpec) -> RunLook:

@@ -17,6 +17,7 @@ from latent_assets.orchestration import show
 from latent_assets.orchestration.assets import CODE_VERSION, OWNERS
 from latent_assets.orchestration.early import look_of
 from latent_assets.orchestration.failures import told
+from latent_assets.orchestration.here import Here
 from latent_assets.orchestration.memory import Memory
 from latent_assets.orchestration.pool import manners_of
 from latent_assets.orchestration.progress import Onlooker, Pace, RunPage
@@ -32,13 +33,6 @@ RENDER = "render"
 _paces: dict[str, Pace] = {}
 
 
-@dg.op(
-    out=dg.DynamicOut(dict),
-    # Chunks make their arrays from the recipes, so that a path of an earlier version of the walk
-    # cannot give a frame under this version's key. They wait for the paths all the same.
-    ins={"encoding_path": dg.In(dg.Nothing), "noise_path": dg.In(dg.Nothing)},
-    description="Cut the walk into chunks of frames.",
-)
 def plan_chunks(
     walk_spec: dict, timeline: dict, studio: dg.ResourceParam[Studio]
 ) -> list[dg.DynamicOutput]:
@@ -59,10 +53,6 @@ def plan_chunks(
     ]
 
 
-@dg.op(
-    description="Render the frames of a chunk that are not in the store.",
-    tags={"dagster-celery/queue": "gpu"},
-)
 def render_chunk(
     context: dg.OpExecutionContext,
     chunk: dict,
@@ -129,7 +119,6 @@ def pace_of(run_id: str) -> Pace:
     return _paces[run_id]
 
 
-@dg.op(description="Check that every frame of the plan is in the store, and list them.")
 def collect_frames(
     walk_spec: dict,
     timeline: dict,
@@ -186,29 +175,49 @@ def _digests(studio: Studio, keys: list[str]) -> list[str]:
     return [known[key] for key in keys]
 
 
-def frames_asset(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+def frames_asset(here: Here, partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     """The graph asset `frames`."""
+    plan = here.op(
+        plan_chunks,
+        dynamic=True,
+        # Chunks make their arrays from the recipes, so that a path of an earlier version of the
+        # walk cannot give a frame under this version's key. They wait for the paths all the same.
+        ins={"encoding_path": dg.In(dg.Nothing), "noise_path": dg.In(dg.Nothing)},
+        description="Cut the walk into chunks of frames.",
+    )
+    render = here.op(
+        render_chunk,
+        description="Render the frames of a chunk that are not in the store.",
+        tags={"dagster-celery/queue": "gpu"},
+    )
+    collect = here.op(
+        collect_frames,
+        description="Check that every frame of the plan is in the store, and list them.",
+    )
+    values = {name: dg.AssetIn(key=here.key(name)) for name in ("walk_spec", "timeline")}
+    paths = {
+        name: dg.AssetIn(key=here.key(name), dagster_type=dg.Nothing)
+        for name in ("encoding_path", "noise_path")
+    }
 
     @dg.graph_asset(
+        key=here.key("frames"),
         partitions_def=partitions,
         group_name=RENDER,
         kinds={"tensorflow", "png"},
         owners=OWNERS,
         code_version=CODE_VERSION,
-        ins={
-            "encoding_path": dg.AssetIn(dagster_type=dg.Nothing),
-            "noise_path": dg.AssetIn(dagster_type=dg.Nothing),
-        },
+        ins={**values, **paths},
         description="The frames, in the store under their keys; only missing ones are rendered.",
     )
     def frames(walk_spec: dict, timeline: dict, encoding_path: None, noise_path: None) -> dict:
-        chunks = plan_chunks(
+        chunks = plan(
             walk_spec=walk_spec,
             timeline=timeline,
             encoding_path=encoding_path,
             noise_path=noise_path,
         )
-        done = chunks.map(lambda chunk: render_chunk(chunk, walk_spec, timeline))
-        return collect_frames(walk_spec, timeline, done.collect())
+        done = chunks.map(lambda chunk: render(chunk, walk_spec, timeline))
+        return collect(walk_spec, timeline, done.collect())
 
     return frames

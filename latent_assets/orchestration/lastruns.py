@@ -12,7 +12,7 @@ from latent_assets.errors import StoreError
 from latent_assets.lastrun import Check, LastRun, read_last_run, write_last_run
 from latent_assets.orchestration.failures import words_of
 from latent_assets.orchestration.instance import ALIVE
-from latent_assets.orchestration.observing import RENDERED, WALK_SPEC
+from latent_assets.orchestration.observing import RENDERED
 
 _TOLD = {
     dg.DagsterEventType.STEP_FAILURE,
@@ -24,7 +24,11 @@ _PARTITION, _VERSION = "dagster/partition", "dagster/data_version"
 
 @contextmanager
 def word_left(
-    instance: dg.DagsterInstance, run: dg.DagsterRun, data: Path, home: Path
+    instance: dg.DagsterInstance,
+    run: dg.DagsterRun,
+    data: Path,
+    home: Path,
+    walk_spec: dg.AssetKey,
 ) -> Iterator[None]:
     """Around the steps of a run. A trouble with the word is not the run's."""
     walk = run.tags.get(_PARTITION)
@@ -41,7 +45,7 @@ def word_left(
         lock=str(home / ALIVE / run.run_id),
     )
     # What is tried beside a walk says nothing of the walk.
-    own = not _has_overrides(run)
+    own = not _has_overrides(run, walk_spec)
     if own:
         with suppress(StoreError):
             write_last_run(data, walk, begun)
@@ -49,28 +53,31 @@ def word_left(
         yield
     finally:
         with suppress(Exception):  # of Dagster's database as of our file
-            if own or _made_the_walks_own(instance, run):
-                write_last_run(data, walk, _ended(instance, begun))
+            if own or _made_the_walks_own(instance, run, walk_spec):
+                write_last_run(data, walk, _ended(instance, begun, walk_spec))
 
 
-def _has_overrides(run: dg.DagsterRun) -> bool:
+def _has_overrides(run: dg.DagsterRun, walk_spec: dg.AssetKey) -> bool:
     """Whether the run does something else than the walk file says."""
-    config = run.run_config.get("ops", {}).get("walk_spec", {}).get("config") or {}
+    ops = run.run_config.get("ops", {})
+    config = ops.get(walk_spec.to_python_identifier(), {}).get("config") or {}
     return any(config.values())
 
 
-def _made_the_walks_own(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
+def _made_the_walks_own(
+    instance: dg.DagsterInstance, run: dg.DagsterRun, walk_spec: dg.AssetKey
+) -> bool:
     """Whether what the run was asked for is what the file says after all."""
     made = instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
     events = [entry.dagster_event for entry in made]
     return any(
         RENDERED in (event.step_materialization_data.materialization.tags or {})
         for event in events
-        if event is not None and event.asset_key == WALK_SPEC
+        if event is not None and event.asset_key == walk_spec
     )
 
 
-def _ended(instance: dg.DagsterInstance, begun: LastRun) -> LastRun:
+def _ended(instance: dg.DagsterInstance, begun: LastRun, walk_spec: dg.AssetKey) -> LastRun:
     problem, spec = "", begun.spec
     checks = {check.name: check for check in begun.checks}
     for entry in instance.all_logs(begun.run, of_type=_TOLD):
@@ -81,7 +88,7 @@ def _ended(instance: dg.DagsterInstance, begun: LastRun) -> LastRun:
         elif event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
             found = event.asset_check_evaluation_data
             checks[found.check_name] = Check(found.check_name, found.passed)
-        elif event.asset_key == WALK_SPEC:
+        elif event.asset_key == walk_spec:
             tags = event.step_materialization_data.materialization.tags or {}
             spec = tags.get(_VERSION, spec)
     return LastRun(

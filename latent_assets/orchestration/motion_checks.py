@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 
 from latent_assets.orchestration.failures import told
+from latent_assets.orchestration.here import Here
 from latent_assets.orchestration.memory import Memory
 from latent_assets.orchestration.outputs import measured
 from latent_assets.orchestration.timeline import jump_in_words
@@ -19,17 +20,18 @@ _NAMED = 3
 """So many steps are named."""
 
 
-def motion_checks(partitions: dg.PartitionsDefinition) -> list[dg.AssetChecksDefinition]:
+def motion_checks(
+    here: Here, partitions: dg.PartitionsDefinition
+) -> list[dg.AssetChecksDefinition]:
     """Checks on `frames` whose limits a walk file sets: its steps, and the seam of a loop."""
     common: dict[str, Any] = {
-        "asset": dg.AssetKey("frames"),
+        "asset": "frames",
         "partitions_def": partitions,
         "blocking": True,  # where the file asks for it; a warning blocks nothing
     }
 
-    @dg.asset_check(
+    @here.check(
         **common,
-        additional_ins={name: dg.AssetIn(name) for name in ("walk_spec", "timeline")},
         description="No step is much longer than the others, as the file's `checks` say.",
     )
     def steps_even(
@@ -53,9 +55,8 @@ def motion_checks(partitions: dg.PartitionsDefinition) -> list[dg.AssetChecksDef
             },
         )
 
-    @dg.asset_check(
+    @here.check(
         **common,
-        additional_ins={"walk_spec": dg.AssetIn("walk_spec")},
         description="The last frame of a loop leads on to its first.",
     )
     def loop_closed(

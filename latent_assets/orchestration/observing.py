@@ -16,11 +16,11 @@ import dagster as dg
 from latent_assets.digests import digest_of
 from latent_assets.errors import LatentAssetsError
 from latent_assets.orchestration import show
+from latent_assets.orchestration.here import beside
 from latent_assets.studio import Studio
 from latent_assets.walks.schema import WALK_ADAPTER, Walk, walk_meaning
 
 WALK_FILE = dg.AssetKey("walk_file")
-WALK_SPEC = dg.AssetKey("walk_spec")
 VERSION = "dagster/data_version"
 RENDERED = "latent-assets/walk-file"
 """Tag of what `walk_spec` materializes: the version of its file, unless the run has overrides."""
@@ -34,17 +34,22 @@ def walk_version(walk: Walk) -> str:
     return digest_of(walk_meaning(walk))[:16]
 
 
-def observed_versions(instance: dg.DagsterInstance) -> dict[str, str]:
+def observed_versions(
+    instance: dg.DagsterInstance, walk_file: dg.AssetKey = WALK_FILE
+) -> dict[str, str]:
     """By walk, the version of its file that was seen last."""
     found = instance.event_log_storage.get_latest_tags_by_partition(
-        WALK_FILE, dg.DagsterEventType.ASSET_OBSERVATION, [VERSION]
+        walk_file, dg.DagsterEventType.ASSET_OBSERVATION, [VERSION]
     )
     return {walk: tags[VERSION] for walk, tags in found.items() if VERSION in tags}
 
 
-def rendered_version(instance: dg.DagsterInstance, name: str) -> str | None:
+def rendered_version(
+    instance: dg.DagsterInstance, name: str, walk_file: dg.AssetKey = WALK_FILE
+) -> str | None:
     """The version of the walk's file that was rendered last; None if that run had overrides."""
-    of_walk = dg.AssetRecordsFilter(asset_key=WALK_SPEC, asset_partitions=[name])
+    walk_spec = beside(walk_file, "walk_spec")
+    of_walk = dg.AssetRecordsFilter(asset_key=walk_spec, asset_partitions=[name])
     for record in instance.fetch_materializations(of_walk, limit=1).records:
         made = record.asset_materialization
         return (made.tags or {}).get(RENDERED) if made is not None else None
@@ -52,20 +57,27 @@ def rendered_version(instance: dg.DagsterInstance, name: str) -> str | None:
 
 
 def observations(
-    instance: dg.DagsterInstance, studio: Studio, walks: Mapping[str, Walk]
+    instance: dg.DagsterInstance,
+    studio: Studio,
+    walks: Mapping[str, Walk],
+    walk_file: dg.AssetKey = WALK_FILE,
 ) -> Iterator[dg.AssetObservation]:
     """One for each of the walks whose file means something else than when it was last seen."""
-    seen = observed_versions(instance)
+    seen = observed_versions(instance, walk_file)
     for name, walk in walks.items():
         if seen.get(name) != walk_version(walk):
-            yield observation(instance, studio, name, walk)
+            yield observation(instance, studio, name, walk, walk_file)
 
 
 def observation(
-    instance: dg.DagsterInstance, studio: Studio, name: str, walk: Walk
+    instance: dg.DagsterInstance,
+    studio: Studio,
+    name: str,
+    walk: Walk,
+    walk_file: dg.AssetKey = WALK_FILE,
 ) -> dg.AssetObservation:
     """The file as it is now, what has changed since it was last seen, and what it costs."""
-    before, now = _last_fields(instance, name), _fields(walk)
+    before, now = _last_fields(instance, name, walk_file), _fields(walk)
     changes = [] if before is None else list(differences(before, now))
     metadata: dict[str, Any] = {}
     if changes:
@@ -73,7 +85,7 @@ def observation(
     metadata |= _cost(studio, name, walk)
     metadata["walk"] = dg.MetadataValue.json(now)
     return dg.AssetObservation(
-        asset_key=WALK_FILE,
+        asset_key=walk_file,
         partition=name,
         metadata=metadata,
         tags={VERSION: walk_version(walk)},
@@ -85,12 +97,12 @@ def note_what_was_read(
     context: dg.AssetExecutionContext, studio: Studio, name: str, walk: Walk
 ) -> None:
     """In the step that reads the file: the materialization's record then names its version."""
-    instance = context.instance
-    if observed_versions(instance).get(name) != walk_version(walk):
+    instance, walk_file = context.instance, beside(context.asset_key, "walk_file")
+    if observed_versions(instance, walk_file).get(name) != walk_version(walk):
         # Of no run: runs are deleted when they are old, and this has to stay.
-        instance.report_runless_asset_event(observation(instance, studio, name, walk))
+        instance.report_runless_asset_event(observation(instance, studio, name, walk, walk_file))
     # Dagster looked before the step began.
-    context.get_step_execution_context().wipe_input_asset_version_info(WALK_FILE)
+    context.get_step_execution_context().wipe_input_asset_version_info(walk_file)
 
 
 def differences(before: Any, now: Any, place: str = "") -> Iterator[str]:
@@ -138,8 +150,8 @@ def _fields(walk: Walk) -> Any:
     return WALK_ADAPTER.dump_python(walk, mode="json")
 
 
-def _last_fields(instance: dg.DagsterInstance, name: str) -> Any:
-    of_walk = dg.AssetRecordsFilter(asset_key=WALK_FILE, asset_partitions=[name])
+def _last_fields(instance: dg.DagsterInstance, name: str, walk_file: dg.AssetKey) -> Any:
+    of_walk = dg.AssetRecordsFilter(asset_key=walk_file, asset_partitions=[name])
     for record in instance.fetch_observations(of_walk, limit=1).records:
         found = record.asset_observation
         value = found.metadata.get("walk") if found is not None else None

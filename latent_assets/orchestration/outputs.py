@@ -27,6 +27,7 @@ from latent_assets.media.metrics import measure, rms_distance
 from latent_assets.orchestration import show
 from latent_assets.orchestration.assets import CODE_VERSION, OWNERS
 from latent_assets.orchestration.failures import told
+from latent_assets.orchestration.here import Here
 from latent_assets.orchestration.memory import Memory
 from latent_assets.orchestration.single_files import publish_frames, publish_poster
 from latent_assets.orchestration.timeline import paced
@@ -47,7 +48,7 @@ SHEET_CHARACTERS = 6_300
 """Of a report's picture: it has many figures beside it."""
 
 
-def output_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
+def output_assets(here: Here, partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
     """animation, grid, report."""
     common = {
         "partitions_def": partitions,
@@ -55,11 +56,11 @@ def output_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefiniti
         "code_version": CODE_VERSION,
         "group_name": PUBLISH,
     }
-    return [_animation(common), _grid(common), _report(common)]
+    return [_animation(here, common), _grid(here, common), _report(here, common)]
 
 
-def _animation(common: dict) -> dg.AssetsDefinition:
-    @dg.asset(
+def _animation(here: Here, common: dict) -> dg.AssetsDefinition:
+    @here.asset(
         **common, kinds={"gif"}, description="The walk as GIF, WebP, MP4, ... as its file asks."
     )
     def animation(
@@ -110,8 +111,8 @@ def _animation(common: dict) -> dg.AssetsDefinition:
     return animation
 
 
-def _grid(common: dict) -> dg.AssetsDefinition:
-    @dg.asset(**common, kinds={"png"}, description="The n by n pictures of a grid, as one PNG.")
+def _grid(here: Here, common: dict) -> dg.AssetsDefinition:
+    @here.asset(**common, kinds={"png"}, description="The n by n pictures of a grid, as one PNG.")
     def grid(
         walk_spec: dict,
         timeline: dict,
@@ -156,8 +157,8 @@ def _grid(common: dict) -> dg.AssetsDefinition:
     return grid
 
 
-def _report(common: dict) -> dg.AssetsDefinition:
-    @dg.asset(
+def _report(here: Here, common: dict) -> dg.AssetsDefinition:
+    @here.asset(
         **common,
         kinds={"matplotlib"},
         description="How smooth the walk is, as figures and as a figure; its frames on one sheet.",

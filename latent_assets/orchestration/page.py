@@ -9,22 +9,23 @@ from latent_assets.media import root_digest
 from latent_assets.orchestration import show
 from latent_assets.orchestration.assets import CODE_VERSION, OWNERS
 from latent_assets.orchestration.failures import told
+from latent_assets.orchestration.here import Here
 from latent_assets.orchestration.timeline import paced
 from latent_assets.studio import Studio
 from latent_assets.walks.library import WalkLibrary
 
 
-def page_asset(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+def page_asset(here: Here, partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     """Page."""
 
-    @dg.asset(
+    @here.asset(
         partitions_def=partitions,
         owners=OWNERS,
         code_version=CODE_VERSION,
         group_name="publish",
         kinds={"html"},
         # It lists the files that these make.
-        deps=[dg.AssetKey("animation"), dg.AssetKey("grid")],
+        deps=["animation", "grid"],
         description="A page that plays the walk and links to its files; it needs no server.",
     )
     def page(

@@ -11,6 +11,7 @@ from latent_assets.errors import LatentAssetsError
 from latent_assets.orchestration import show
 from latent_assets.orchestration.early import look_of
 from latent_assets.orchestration.failures import told
+from latent_assets.orchestration.here import Here
 from latent_assets.orchestration.pool import manners_of
 from latent_assets.orchestration.progress import Onlooker
 from latent_assets.orchestration.stopping import persistently
@@ -38,10 +39,10 @@ def paced(walk_spec: dict, timeline: dict) -> WalkSpec:
     return spec.at(found.places(loop=is_closed(spec.walk)))
 
 
-def timeline_asset(common: dict[str, Any]) -> dg.AssetsDefinition:
+def timeline_asset(here: Here, common: dict[str, Any]) -> dg.AssetsDefinition:
     """The asset `timeline`. common: what all assets of a walk share."""
 
-    @dg.asset(
+    @here.asset(
         **common,
         group_name="plan",
         kinds={"tensorflow", "json"},

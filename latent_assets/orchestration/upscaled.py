@@ -10,6 +10,7 @@ from latent_assets.orchestration import show
 from latent_assets.orchestration.assets import CODE_VERSION, OWNERS
 from latent_assets.orchestration.failures import told
 from latent_assets.orchestration.frames import RENDER
+from latent_assets.orchestration.here import Here
 from latent_assets.orchestration.memory import Memory
 from latent_assets.orchestration.pool import manners_of
 from latent_assets.orchestration.progress import Onlooker
@@ -18,10 +19,10 @@ from latent_assets.studio import Studio, WalkSpec, shown_size
 SECONDS_BETWEEN_LINES = 2.0
 
 
-def upscaled_frames_asset(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+def upscaled_frames_asset(here: Here, partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     """The asset `upscaled_frames`."""
 
-    @dg.asset(
+    @here.asset(
         partitions_def=partitions,
         owners=OWNERS,
         code_version=CODE_VERSION,

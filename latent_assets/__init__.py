@@ -8,6 +8,7 @@ Data flows one way: walk file -> text encodings -> path and noise -> frames -> o
 - `media`: from frames to files, and what can be measured on them.
 - `rendering`: recipes in, stored frames out: the one loop that everything that renders calls.
 - `orchestration`: the Dagster asset graph. `cli`: the command line.
+- `components`: walks in a Dagster project of somebody else.
 - `api`: what Python programs and notebooks use. Its names are here too, and loaded when used.
 """
 
@@ -44,6 +45,7 @@ _NAMES = {
         )
     },
     "open": ("latent_assets.api", "open_studio"),
+    "WalksComponent": ("latent_assets.components", "WalksComponent"),
 }
 """Public name -> (module, name there). What they are stands in `__init__.pyi`."""
 

@@ -14,6 +14,7 @@ from latent_assets.api import noise_loop as noise_loop
 from latent_assets.api import open_studio
 from latent_assets.api import prompt_walk as prompt_walk
 from latent_assets.api import slerp as slerp
+from latent_assets.components import WalksComponent as WalksComponent
 
 open = open_studio  # noqa: A001 - la.open
 

@@ -26,7 +26,6 @@ from latent_assets.cli.common import (
     specify,
     warn,
 )
-from latent_assets.cli.templates import TEMPLATES, walk_template
 from latent_assets.errors import InvalidWalkError, UsageError, WalkProblem
 from latent_assets.foreign import printable
 from latent_assets.progress import duration
@@ -38,6 +37,7 @@ from latent_assets.walks.advice import advice
 from latent_assets.walks.library import WalkLibrary
 from latent_assets.walks.loading import WALK_SUFFIXES, check_name, load_walk, walk_files
 from latent_assets.walks.schema import json_schema
+from latent_assets.walks.templates import TEMPLATES, walk_template
 
 _COLUMNS = ("walk", "kind", "model", "frames", "cached")
 

@@ -17,12 +17,12 @@ from PIL import Image
 
 from latent_assets import progress
 from latent_assets.cli import main
-from latent_assets.cli.templates import TEMPLATES
 from latent_assets.rendering import render_frames
 from latent_assets.settings import Settings
 from latent_assets.store import Receipt, environment, pixel_digest
 from latent_assets.studio import Studio
 from latent_assets.walks.loading import load_walk
+from latent_assets.walks.templates import TEMPLATES
 
 BIRD = """\
 kind: interpolation

@@ -11,7 +11,6 @@ import pytest
 import yaml
 from fakes import fake_studio
 
-from latent_assets.cli.templates import TEMPLATES, walk_template
 from latent_assets.errors import InvalidWalkError, UsageError
 from latent_assets.shipped import PROJECT_ROOT
 from latent_assets.walks.library import WalkLibrary
@@ -19,6 +18,7 @@ from latent_assets.walks.loading import check_name, load_walk, parse_walk, walk_
 from latent_assets.walks.problems import MAX_PROBLEMS
 from latent_assets.walks.recipes import recipes_of
 from latent_assets.walks.schema import KINDS, WALK_ADAPTER, json_schema
+from latent_assets.walks.templates import TEMPLATES, walk_template
 from latent_assets.walks.yaml_text import WalkLoader, dump
 
 WALKS = PROJECT_ROOT / "data" / "walks"

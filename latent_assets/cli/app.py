@@ -17,11 +17,13 @@ from latent_assets.cli import (
     ui,
     walks,
 )
+from latent_assets.cli.epilogs import EXIT_CODES, SETTINGS, add_epilogs
 
 app = typer.Typer(
     name="latent-assets",
     help="Reproducible walks through the latent space of text-to-image models.",
     no_args_is_help=True,
+    epilog=f"{EXIT_CODES}\n\n{SETTINGS}",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -51,3 +53,4 @@ for module in (
     doctor,
 ):
     module.register(app)
+add_epilogs(app)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
+from latent_assets.cli import completing
 from latent_assets.errors import InvalidWalkError, LatentAssetsError, UsageError
 from latent_assets.foreign import is_there, printable, to_json
 from latent_assets.progress import HarmlessConsole, err
@@ -22,13 +23,18 @@ out = HarmlessConsole(highlight=False, soft_wrap=True, emoji=False)
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 WalkArgument = Annotated[
-    str, typer.Argument(help="The name of a walk, a walk file, or - for standard input.")
+    str,
+    typer.Argument(
+        help="The name of a walk, a walk file, or - for standard input.",
+        autocompletion=completing.walks,
+    ),
 ]
 ModelOption = Annotated[
     str | None,
     typer.Option(
         help=f"Render with this model in place of the walk's own: {', '.join(MODELS)},"
-        " or one of yours."
+        " or one of yours.",
+        autocompletion=completing.models,
     ),
 ]
 FramesOption = Annotated[

@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from latent_assets.cli import films
+from latent_assets.cli import completing, films
 from latent_assets.cli.common import AsJson, emit, emit_foreign, err, open_studio, out, specify
 from latent_assets.errors import FinishedFileError, UsageError
 from latent_assets.foreign import is_there, printable
@@ -30,7 +30,12 @@ def register(app: typer.Typer) -> None:
 
 
 def verify_frames(
-    target: Annotated[str, typer.Argument(help="A walk, or a finished file (GIF, MP4, PNG ...).")],
+    target: Annotated[
+        str,
+        typer.Argument(
+            help="A walk, or a finished file (GIF, MP4, PNG ...).", autocompletion=completing.walks
+        ),
+    ],
     sample: Annotated[
         int | None, typer.Option(min=1, help="Only so many frames, evenly spread.")
     ] = None,

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from latent_assets.cli import completing
 from latent_assets.cli.common import AsJson, emit, open_studio, out, warn
 from latent_assets.errors import UsageError
 from latent_assets.foreign import open_regular, printable
@@ -42,7 +43,11 @@ def import_files(
         int | None, typer.Option(min=2, help="So many frames, in place of what the file says.")
     ] = None,
     model: Annotated[
-        str | None, typer.Option(help="The model that the walk names; default: none, your setting.")
+        str | None,
+        typer.Option(
+            help="The model that the walk names; default: none, your setting.",
+            autocompletion=completing.models,
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
+from latent_assets.cli import completing
 from latent_assets.cli.common import AsJson, emit, emit_foreign, err, open_studio, out
 from latent_assets.diffusion import registry
 from latent_assets.diffusion.checkpoints.models import Checkpoint
@@ -96,7 +97,9 @@ def _print_table(rows: Sequence[dict[str, Any]]) -> None:
 
 
 def check(
-    name: Annotated[str, typer.Argument(help="The name of a model.")],
+    name: Annotated[
+        str, typer.Argument(help="The name of a model.", autocompletion=completing.models)
+    ],
     against: Annotated[
         str | None,
         typer.Option(help="Also compute with it, and compare: diffusers, the one there is."),

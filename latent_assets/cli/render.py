@@ -10,6 +10,7 @@ import typer
 from rich.markup import escape
 
 from latent_assets import interrupts, places
+from latent_assets.cli import completing
 from latent_assets.cli.common import (
     AsJson,
     DraftOption,
@@ -49,6 +50,7 @@ def render(
         typer.Argument(
             metavar="[WALK]...",
             help="Walks, by name or file, or - for one from standard input.",
+            autocompletion=completing.walks,
         ),
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="All walks of the project.")] = False,

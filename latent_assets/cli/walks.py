@@ -9,6 +9,7 @@ import typer
 from rich.markup import escape
 
 from latent_assets.catalogue import Catalogue, Listed
+from latent_assets.cli import completing
 from latent_assets.cli.common import (
     STDIN,
     STDIN_NAME,
@@ -54,7 +55,10 @@ def register(app: typer.Typer) -> None:
 def validate(
     files: Annotated[
         list[Path] | None,
-        typer.Argument(help="Walks, by name or file, or - ; default: all of the project."),
+        typer.Argument(
+            help="Walks, by name or file, or - ; default: all of the project.",
+            autocompletion=completing.own_walks,
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -216,7 +220,10 @@ def plan(
 
 def new(
     name: Annotated[str, typer.Argument(help="The name of the walk.")],
-    kind: Annotated[str, typer.Option(help=f"One of: {', '.join(TEMPLATES)}.")] = "interpolation",
+    kind: Annotated[
+        str,
+        typer.Option(help=f"One of: {', '.join(TEMPLATES)}.", autocompletion=completing.kinds),
+    ] = "interpolation",
     as_json: AsJson = False,
 ) -> None:
     """Write a walk file to begin with, all its fields explained."""

@@ -11,7 +11,6 @@ import typer
 from latent_assets.cli.app import app
 from latent_assets.cli.epilogs import EXAMPLES, EXIT_CODES
 
-
 PROGRAM = """
 import sys, latent_assets.cli
 sys.argv = ["latent-assets"]

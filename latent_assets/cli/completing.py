@@ -7,12 +7,12 @@ the shell completes files.
 from collections.abc import Iterable
 from contextlib import suppress
 
-from latent_assets.cli.templates import TEMPLATES
 from latent_assets.errors import LatentAssetsError
 from latent_assets.settings import MODELS, Settings
 from latent_assets.shipped import SHIPPED_WALKS
 from latent_assets.walks.library import WalkLibrary
 from latent_assets.walks.loading import walk_files
+from latent_assets.walks.templates import TEMPLATES
 
 
 def walks(incomplete: str) -> list[str]:

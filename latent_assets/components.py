@@ -42,6 +42,46 @@ def _write(path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8")
 
 
+class Source(dg.Model, dg.Resolvable):
+    """An asset of walk documents, and where in the project it is defined."""
+
+    asset: Annotated[
+        str,
+        dg.Resolver.default(
+            description="The key of the asset. Each of its partitions is a walk of that name; its"
+            " value is a dict with the fields of a walk file, or the text of one.",
+            examples=["captions", "shop/captions"],
+        ),
+    ]
+    defined_in: Annotated[
+        str,
+        dg.Resolver.default(
+            description="The file or the component that defines it, relative to the project's"
+            " folder of definitions.",
+            examples=["captions.py"],
+        ),
+    ]
+
+    def find(self, context: dg.ComponentLoadContext) -> dg.AssetSpec:
+        """The asset. Raises UsageError if there is none."""
+        key = dg.AssetKey.from_user_string(self.asset)
+        folder = context.defs_module_path
+        if not (folder / self.defined_in).exists():
+            raise UsageError(
+                f"there is no {self.defined_in} in {folder}",
+                "Say in defs.yaml, under `source`, in which file of that folder the asset"
+                f" {self.asset} is defined.",
+            )
+        specs = context.build_defs(folder / self.defined_in).resolve_all_asset_specs()
+        for spec in specs:
+            if spec.key == key:
+                return spec
+        there = ", ".join(sorted(spec.key.to_user_string() for spec in specs)) or "none"
+        raise UsageError(
+            f"{self.defined_in} defines no asset {self.asset}", f"Its assets are: {there}."
+        )
+
+
 @dg.scaffold_with(WalksScaffolder)
 class WalksComponent(dg.Component, dg.Model, dg.Resolvable):
     """Reproducible walks through the latent space of text-to-image models, from YAML files.
@@ -53,13 +93,21 @@ class WalksComponent(dg.Component, dg.Model, dg.Resolvable):
     """
 
     walks: Annotated[
-        str,
+        str | None,
         dg.Resolver.default(
             description="The folder of the walk files, relative to this file. Each walk is a"
-            " partition.",
-            examples=["walks"],
+            " partition. Default: walks.",
+            examples=[WALKS],
         ),
-    ] = WALKS
+    ] = None
+    source: Annotated[
+        Source | None,
+        dg.Resolver.default(
+            description="An asset of the project whose values are the walks, in place of files: a"
+            " changed document renders its walk alone. Default: none.",
+            examples=[{"asset": "captions", "defined_in": "captions.py"}],
+        ),
+    ] = None
     data: Annotated[
         str | None,
         dg.Resolver.default(
@@ -104,15 +152,25 @@ class WalksComponent(dg.Component, dg.Model, dg.Resolvable):
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """The walks' assets, checks, job, sensor and schedules. Raises UsageError."""
-        folder = context.path / self.walks
-        if not folder.is_dir():
-            raise UsageError(
-                f"there is no folder {folder}",
-                "Make it and put walk files there, or say in defs.yaml, under `walks`, where they"
-                " are.",
-            )
         studio = Studio.open(self.settings(context.project_root))
-        return build_defs(studio, library=WalkLibrary(folder), key_prefix=self.key_prefix)
+        if self.source is None:
+            library = WalkLibrary(self._folder(context.path))
+            return build_defs(studio, library=library, key_prefix=self.key_prefix)
+        if self.walks is not None:
+            raise UsageError(
+                "both `walks` and `source` say where the walks are",
+                "Take one of them out of defs.yaml; files and documents are two components.",
+            )
+        return build_defs(studio, source=self.source.find(context), key_prefix=self.key_prefix)
+
+    def _folder(self, here: Path) -> Path:
+        folder = here / (self.walks or WALKS)
+        if folder.is_dir():
+            return folder
+        raise UsageError(
+            f"there is no folder {folder}",
+            "Make it and put walk files there, or say in defs.yaml, under `walks`, where they are.",
+        )
 
     def settings(self, project: Path) -> Settings:
         """What the attributes say, and for the others the environment."""

@@ -1,8 +1,9 @@
 """From the walk file to the path and the noise: the assets before the frames."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from statistics import fmean
+from typing import Any
 
 import dagster as dg
 import numpy as np
@@ -21,8 +22,10 @@ from latent_assets.rendering import encode_prompts
 from latent_assets.settings import MODELS
 from latent_assets.studio import Studio, WalkSpec
 from latent_assets.walks.library import WalkLibrary
+from latent_assets.walks.loading import check_name, document_walk
 from latent_assets.walks.paths import step_sizes
 from latent_assets.walks.route import route
+from latent_assets.walks.schema import Walk
 
 OWNERS = ["team:walks"]
 PLAN, ENCODE = "plan", "encode"
@@ -52,58 +55,7 @@ def spec_assets(here: Here, partitions: dg.PartitionsDefinition) -> list[dg.Asse
     """walk_spec, timeline, text_encodings, encoding_path, noise_path."""
     common = {"partitions_def": partitions, "owners": OWNERS, "code_version": CODE_VERSION}
 
-    @here.asset(
-        **common,
-        deps=["walk_file"],
-        group_name=PLAN,
-        kinds={"yaml"},
-        description="The walk file, validated, with its model and size settled.",
-    )
-    def walk_spec(
-        context: dg.AssetExecutionContext,
-        config: WalkOverrides,
-        studio: dg.ResourceParam[Studio],
-        library: dg.ResourceParam[WalkLibrary],
-    ) -> dg.Output[dict]:
-        name = context.partition_key
-        # Before any step of this run waits for the GPU: nobody dead must stand in the queue.
-        for run_id in bury_dead_runs(context.instance, studio.settings.dagster_home):
-            context.log.warning("run %s was killed; its place is free again", run_id)
-        with told():
-            walk = library.load(name)
-            note_what_was_read(context, studio, name, walk)
-            spec = studio.specify(
-                name,
-                walk,
-                model=config.model or None,
-                frames=config.frames or None,
-                draft=config.draft,
-            )
-            plan = studio.plan(spec)
-        for warning in plan.warnings:
-            context.log.warning(warning)
-        if spec.variant:
-            context.log.info("the files are published as %s, beside the walk's own", spec.published)
-        document = spec.to_json()
-        metadata = {
-            "kind": walk.kind,
-            "model": spec.rendering.model,
-            "frames": plan.frames,
-            "cached": plan.cached,
-            "to render" if plan.exact else "to render, at most": plan.to_render,
-            "estimate (s)": plan.estimate_s if plan.estimate_s is not None else "not measured yet",
-            **show.variant(spec),
-            "prompts": show.bullet_list([prompt or "(empty)" for prompt in spec.prompts]),
-            "spec": dg.MetadataValue.json(document),
-        }
-        if plan.warnings:
-            metadata["warnings"] = show.sentences(plan.warnings)
-        return dg.Output(
-            document,
-            metadata=metadata,
-            data_version=dg.DataVersion(spec.version),
-            tags={} if spec.variant else {RENDERED: walk_version(walk)},
-        )
+    walk_spec = _of_documents(here, common) if here.source else _of_files(here, common)
 
     @here.asset(
         **common,
@@ -178,6 +130,97 @@ def spec_assets(here: Here, partitions: dg.PartitionsDefinition) -> list[dg.Asse
         )
 
     return [walk_spec, timeline_asset(here, common), text_encodings, encoding_path, noise_path]
+
+
+def _of_files(here: Here, common: dict) -> dg.AssetsDefinition:
+    @here.asset(
+        **common,
+        deps=["walk_file"],
+        group_name=PLAN,
+        kinds={"yaml"},
+        description="The walk file, validated, with its model and size settled.",
+    )
+    def walk_spec(
+        context: dg.AssetExecutionContext,
+        config: WalkOverrides,
+        studio: dg.ResourceParam[Studio],
+        library: dg.ResourceParam[WalkLibrary],
+    ) -> dg.Output[dict]:
+        def read(name: str) -> Walk:
+            walk = library.load(name)
+            note_what_was_read(context, studio, name, walk)
+            return walk
+
+        return _specified(context, config, studio, read)
+
+    return walk_spec
+
+
+def _of_documents(here: Here, common: dict) -> dg.AssetsDefinition:
+    @here.asset(
+        **common,
+        group_name=PLAN,
+        kinds={"yaml"},
+        description="The walk document, validated, with its model and size settled.",
+    )
+    def walk_spec(
+        context: dg.AssetExecutionContext,
+        config: WalkOverrides,
+        walk_document: Any,
+        studio: dg.ResourceParam[Studio],
+    ) -> dg.Output[dict]:
+        def read(name: str) -> Walk:
+            return document_walk(check_name(name), walk_document)
+
+        return _specified(context, config, studio, read)
+
+    return walk_spec
+
+
+def _specified(
+    context: dg.AssetExecutionContext,
+    config: WalkOverrides,
+    studio: Studio,
+    read: Callable[[str], Walk],
+) -> dg.Output[dict]:
+    name = context.partition_key
+    # Before any step of this run waits for the GPU: nobody dead must stand in the queue.
+    for run_id in bury_dead_runs(context.instance, studio.settings.dagster_home):
+        context.log.warning("run %s was killed; its place is free again", run_id)
+    with told():
+        walk = read(name)
+        spec = studio.specify(
+            name,
+            walk,
+            model=config.model or None,
+            frames=config.frames or None,
+            draft=config.draft,
+        )
+        plan = studio.plan(spec)
+    for warning in plan.warnings:
+        context.log.warning(warning)
+    if spec.variant:
+        context.log.info("the files are published as %s, beside the walk's own", spec.published)
+    document = spec.to_json()
+    metadata = {
+        "kind": walk.kind,
+        "model": spec.rendering.model,
+        "frames": plan.frames,
+        "cached": plan.cached,
+        "to render" if plan.exact else "to render, at most": plan.to_render,
+        "estimate (s)": plan.estimate_s if plan.estimate_s is not None else "not measured yet",
+        **show.variant(spec),
+        "prompts": show.bullet_list([prompt or "(empty)" for prompt in spec.prompts]),
+        "spec": dg.MetadataValue.json(document),
+    }
+    if plan.warnings:
+        metadata["warnings"] = show.sentences(plan.warnings)
+    return dg.Output(
+        document,
+        metadata=metadata,
+        data_version=dg.DataVersion(spec.version),
+        tags={} if spec.variant else {RENDERED: walk_version(walk)},
+    )
 
 
 def _array_output(array: np.ndarray, metadata: dict) -> dg.Output[np.ndarray]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from latent_assets.errors import UsageError
 from latent_assets.orchestration.assets import spec_assets
 from latent_assets.orchestration.automation import (
     RETRY_WHOLE_RUNS,
@@ -12,6 +13,7 @@ from latent_assets.orchestration.automation import (
     schedules,
     walk_file_asset,
 )
+from latent_assets.orchestration.changed_documents import changed_documents_sensor
 from latent_assets.orchestration.changed_walks import changed_walks_sensor
 from latent_assets.orchestration.checks import frame_checks
 from latent_assets.orchestration.frames import frames_asset
@@ -38,18 +40,20 @@ def build_defs(
     onlooker: Onlooker = Onlooker(),  # noqa: B008 - it is frozen
     key_prefix: Sequence[str] = (),
     values: Path | None = None,
+    source: dg.AssetsDefinition | dg.AssetSpec | None = None,
 ) -> dg.Definitions:
     """The asset graph over a studio: the seam where tests, projects and the command line come in.
 
     library: the walks; default: the project's. The command line gives one that holds to its own
     reading of the walk that it renders. key_prefix: of its assets, and of the names of all else;
     so it can be merged with the definitions of others, and with another such graph. values: the
-    folder of the values between assets; default: in DAGSTER_HOME of the data folder.
+    folder of the values between assets; default: in DAGSTER_HOME of the data folder. source: an
+    asset of walk documents, in place of walk files; each of its partitions is a walk of that name,
+    a dict with the fields of a walk file, or its text. Raises UsageError if it has none.
     Walk names are static partitions, read now: a new file needs "Reload definitions"
     (docs/decisions/0004-static-walk-partitions.md).
     """
-    if library is None:
-        library = WalkLibrary(studio.settings.walks_dir)
+    library = library or WalkLibrary(studio.settings.walks_dir)
     storage = values or studio.settings.dagster_home / "storage"
     here = Here(
         tuple(key_prefix),
@@ -59,9 +63,10 @@ def build_defs(
             "onlooker": onlooker,
             "memory": Memory(storage / "memory"),
         },
+        None if source is None else source.key,
     )
     names = library.names()
-    partitions = dg.StaticPartitionsDefinition(names)
+    partitions = dg.StaticPartitionsDefinition(names) if source is None else _partitions(source)
     assets = [
         *spec_assets(here, partitions),
         frames_asset(here, partitions),
@@ -70,14 +75,30 @@ def build_defs(
         page_asset(here, partitions),
     ]
     job = render_job(here, partitions, assets)
+    if source is None:
+        assets = [walk_file_asset(here, partitions), *assets]
+        sensor = changed_walks_sensor(here, names, job)
+        timed = schedules(here, library.valid(), job)
+    else:
+        sensor, timed = changed_documents_sensor(here, source.key, partitions, job), []
     return dg.Definitions(
-        assets=[walk_file_asset(here, partitions), *assets],
+        assets=assets,
         asset_checks=[*frame_checks(here, partitions), *motion_checks(here, partitions)],
         jobs=[job],
-        schedules=schedules(here, library.valid(), job),
-        sensors=[changed_walks_sensor(here, names, job)],
+        schedules=timed,
+        sensors=[sensor],
         resources={here.life: _living(here, studio), here.values: NativeIOManager(storage)},
     )
+
+
+def _partitions(source: dg.AssetsDefinition | dg.AssetSpec) -> dg.PartitionsDefinition:
+    if source.partitions_def is None:
+        raise UsageError(
+            f"the asset {source.key.to_user_string()} has no partitions",
+            "An asset of walk documents has one for each walk: give it a `partitions_def` of the"
+            " walks' names, static, dynamic or of days.",
+        )
+    return source.partitions_def
 
 
 def _living(here: Here, studio: Studio) -> dg.ResourceDefinition:

@@ -53,6 +53,17 @@ class Seen:
         """For Dagster to keep."""
         return json.dumps(asdict(self), sort_keys=True)
 
+    def request(self, name: str, version: str) -> dg.RunRequest:
+        """Ask for this version of a walk, which is settled by that."""
+        self.versions[name] = version
+        self.requests += 1
+        return dg.RunRequest(
+            partition_key=name,
+            # The same again, if the daemon is killed before it has kept the cursor: one run.
+            run_key=f"{name} {version} {self.requests}",
+            tags=RETRY_WHOLE_RUNS,
+        )
+
 
 def changed_walks_sensor(
     here: Here, known: Collection[str], job: UnresolvedAssetJobDefinition
@@ -124,10 +135,10 @@ def _due(
     changed = [name for name in versions if seen.versions.get(name) != versions[name]]
     if not changed:
         return Due()
-    running = _running(instance)
+    under_way = running(instance)
     due = Due()
     for name in changed:
-        if name in running:
+        if name in under_way:
             due.waiting.append(f"{name} has changed, and waits for the run that is under way")
         elif rendered_version(instance, name, walk_file) == versions[name]:
             seen.versions[name] = versions[name]
@@ -139,17 +150,10 @@ def _due(
 
 
 def _request(seen: Seen, name: str, walk: Walk) -> dg.RunRequest:
-    seen.versions[name] = version = walk_version(walk)
-    seen.requests += 1
-    return dg.RunRequest(
-        partition_key=name,
-        # The same again, if the daemon is killed before it has kept the cursor: one run, not two.
-        run_key=f"{name} {version} {seen.requests}",
-        tags=RETRY_WHOLE_RUNS,
-    )
+    return seen.request(name, walk_version(walk))
 
 
-def _running(instance: dg.DagsterInstance) -> set[str]:
+def running(instance: dg.DagsterInstance) -> set[str]:
     """The walks that are being rendered, or stand in the queue."""
     runs = instance.get_runs(dg.RunsFilter(statuses=IN_PROGRESS_RUN_STATUSES))
     return {run.tags[PARTITION_NAME_TAG] for run in runs if PARTITION_NAME_TAG in run.tags}

@@ -13,6 +13,7 @@ from typing import Any
 import dagster as dg
 
 _OF_DAGSTER = ("context", "config")
+DOCUMENT = "walk_document"
 
 
 def beside(key: dg.AssetKey, name: str) -> dg.AssetKey:
@@ -26,9 +27,13 @@ class Here:
 
     prefix: tuple[str, ...] = ()
     given: Mapping[str, object] = field(default_factory=dict)
+    source: dg.AssetKey | None = None
+    """The asset whose partitions are walk documents, in place of files: `walk_document`."""
 
     def key(self, name: str) -> dg.AssetKey:
         """The key of the graph's asset of this name."""
+        if name == DOCUMENT and self.source is not None:
+            return self.source
         return dg.AssetKey([*self.prefix, name])
 
     def name(self, name: str) -> str:

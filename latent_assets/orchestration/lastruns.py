@@ -13,6 +13,7 @@ from latent_assets.lastrun import Check, LastRun, read_last_run, write_last_run
 from latent_assets.orchestration.failures import words_of
 from latent_assets.orchestration.instance import ALIVE
 from latent_assets.orchestration.observing import RENDERED
+from latent_assets.walks.schema import NAME_PATTERN
 
 _TOLD = {
     dg.DagsterEventType.STEP_FAILURE,
@@ -32,7 +33,7 @@ def word_left(
 ) -> Iterator[None]:
     """Around the steps of a run. A trouble with the word is not the run's."""
     walk = run.tags.get(_PARTITION)
-    if walk is None:
+    if walk is None or not NAME_PATTERN.fullmatch(walk):  # a partition of any text, of others
         yield
         return
     before = read_last_run(data, walk)

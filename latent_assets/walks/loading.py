@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -30,7 +31,7 @@ from latent_assets.walks.yaml_slips import (
     explain,
     split_lines,
 )
-from latent_assets.walks.yaml_text import WalkLoader
+from latent_assets.walks.yaml_text import WalkLoader, dump
 
 MAX_FILE_BYTES = 256 * 1024
 MAX_DEPTH = 12
@@ -69,6 +70,25 @@ def parse_walk(text: str, file: str) -> Walk:
         if not problems:
             return walk
     raise InvalidWalkError(sorted(problems, key=lambda problem: problem.line or 0))
+
+
+def document_walk(name: str, document: object) -> Walk:
+    """The walk of a document that a program made: a dict, or the text of a walk file.
+
+    Raises InvalidWalkError, with the same sentences as for a file.
+    """
+    if isinstance(document, str):
+        return parse_walk(document, name)
+    if not isinstance(document, dict):
+        message = f"is {type(document).__name__}, where a dict or the text of a walk file belongs"
+        raise InvalidWalkError([WalkProblem(name, "walk document", message)])
+    try:
+        # Each value by itself: what a program has twice would be an alias in the file.
+        plain = json.loads(json.dumps(document))
+    except (TypeError, ValueError, RecursionError) as error:
+        message = f"may hold texts, numbers, lists and dicts alone: {error}"
+        raise InvalidWalkError([WalkProblem(name, "walk document", message)]) from None
+    return parse_walk(dump(plain), name)
 
 
 def walk_files(folder: Path) -> list[Path]:

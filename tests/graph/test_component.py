@@ -25,6 +25,13 @@ def written(sandbox, **attributes):
     return path
 
 
+def refusal(sandbox, path) -> str:
+    with sandbox.build_component_tree() as tree, pytest.raises(Exception) as caught:  # noqa: PT011
+        tree.build_defs(path)
+    assert isinstance(caught.value.__cause__, UsageError)
+    return " ".join(caught.value.__cause__.args)
+
+
 def test_what_is_scaffolded_loads_as_it_stands(sandbox):
     path = sandbox.scaffold_component(la.WalksComponent, "art")
     written = yaml.safe_load((path / "defs.yaml").read_text("utf-8"))
@@ -80,10 +87,59 @@ def test_without_data_the_environment_counts_then_a_folder_of_the_project(
 
 def test_a_folder_that_is_not_there_is_named(sandbox):
     path = written(sandbox, walks="wlaks")
-    with sandbox.build_component_tree() as tree, pytest.raises(Exception) as caught:  # noqa: PT011
-        tree.build_defs(path)
-    assert isinstance(caught.value.__cause__, UsageError)
-    assert str(path / "wlaks") in str(caught.value.__cause__)
+    assert str(path / "wlaks") in refusal(sandbox, path)
+
+
+CAPTIONS = """\
+import dagster as dg
+
+
+@dg.asset(partitions_def=dg.StaticPartitionsDefinition(["cats", "dogs"]), key=["shop", "captions"])
+def captions():
+    return {}
+
+
+@dg.asset
+def table():
+    return {}
+"""
+
+
+@pytest.fixture
+def captioned(sandbox):
+    (sandbox.defs_folder_path / "captions.py").write_text(CAPTIONS, encoding="utf-8")
+    return sandbox
+
+
+def test_walks_of_an_asset_of_the_project(captioned):
+    source = {"asset": "shop/captions", "defined_in": "captions.py"}
+    written(captioned, source=source, key_prefix=["art"])
+    with captioned.build_all_defs() as defs:
+        dg.Definitions.validate_loadable(defs)
+        spec = defs.resolve_assets_def(dg.AssetKey(["art", "walk_spec"]))
+        assert spec.keys_by_input_name == {"walk_document": dg.AssetKey(["shop", "captions"])}
+        assert spec.partitions_def.get_partition_keys() == ["cats", "dogs"]
+        assert not defs.resolve_asset_graph().has(dg.AssetKey(["art", "walk_file"]))
+        assert [sensor.name for sensor in defs.sensors] == ["art__render_changed_walks"]
+
+
+@pytest.mark.parametrize(
+    ("attributes", "sentence"),
+    [
+        ({"asset": "captions", "defined_in": "captions.py"}, "shop/captions, table"),
+        ({"asset": "table", "defined_in": "captions.py"}, "table has no partitions"),
+        ({"asset": "shop/captions", "defined_in": "prompts.py"}, "there is no prompts.py in"),
+    ],
+)
+def test_a_source_that_is_none_is_refused_by_a_sentence(captioned, attributes, sentence):
+    path = written(captioned, source=attributes, key_prefix=["art"])
+    assert sentence in refusal(captioned, path)
+
+
+def test_either_files_or_a_source(captioned):
+    source = {"asset": "shop/captions", "defined_in": "captions.py"}
+    path = written(captioned, source=source, walks="walks")
+    assert "both `walks` and `source`" in refusal(captioned, path)
 
 
 def test_every_attribute_is_described():

@@ -261,11 +261,13 @@ def _run(
 
 
 def _failed_checks(result: Any) -> list[dict[str, str]]:
+    from latent_assets.orchestration.show import plain
+
     return [
         {
             "check": check.check_name,
             "severity": check.severity.name,
-            "description": check.description or "see its run in the web UI",
+            "description": plain(check.description or "see its run in the web UI"),
         }
         for check in result.get_asset_check_evaluations()
         if not check.passed
@@ -275,10 +277,11 @@ def _failed_checks(result: Any) -> list[dict[str, str]]:
 def _why(result: Any) -> str:
     """The first failure of a run, in its own words."""
     from latent_assets.orchestration.failures import words_of
+    from latent_assets.orchestration.show import plain
 
     for check in result.get_asset_check_evaluations():
         if not check.passed and check.blocking and check.description and _is_error(check):
-            return f"{check.description}. No files are made, as the walk's checks ask"
+            return f"{plain(check.description)}. No files are made, as the walk's checks ask"
     for event in result.all_events:
         if event.is_step_failure:
             return words_of(event)

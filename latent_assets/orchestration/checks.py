@@ -4,6 +4,7 @@ from typing import Any
 
 import dagster as dg
 
+from latent_assets.orchestration import show
 from latent_assets.orchestration.failures import told
 from latent_assets.orchestration.here import Here
 from latent_assets.orchestration.memory import Memory
@@ -108,7 +109,7 @@ def frame_checks(here: Here, partitions: dg.PartitionsDefinition) -> list[dg.Ass
             severity=severity,
             description=f"not their prompts' pictures: frames {_some(wrong)}"
             if wrong
-            else next(iter(advice(spec.walk)), None),
+            else next(map(show.escaped, advice(spec.walk)), None),  # it quotes prompts
             metadata=metadata,
         )
 

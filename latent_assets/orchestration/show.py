@@ -16,6 +16,11 @@ STRIP_FRAMES = 6
 _LINES = 12
 _CHARACTERS = 100
 _SENTENCE = 400
+BREAK = "<!-- -->"
+_ADDRESS = re.compile(r"(?<=http)(?=s?\\:)|(?<=www)(?=\\\.)|(?<=\S)(?=\\@)", re.IGNORECASE)
+"""Where escaped text would be an address of the web, or of mail: the web UI makes links of those
+after it has undone the escapes. A comment there is not shown, nor copied. Never where a line
+begins: the rest of that line would be HTML."""
 
 
 def page(spec: WalkSpec, looks: str) -> dict[str, dg.MarkdownMetadataValue]:
@@ -85,7 +90,13 @@ def escaped(text: str) -> str:
 
     Of one line. https://spec.commonmark.org/0.31.2/#backslash-escapes
     """
-    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", " ".join(text.split()))
+    marked = re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", " ".join(text.split()))
+    return re.sub(_ADDRESS, BREAK, marked)
+
+
+def plain(markdown: str) -> str:
+    """The text that was `escaped`."""
+    return re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", markdown.replace(BREAK, ""))
 
 
 def _short(text: str) -> str:

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 import dagster as dg
 
 from latent_assets import interrupts
+from latent_assets.orchestration import show
 from latent_assets.orchestration.failures import words_of
 
 _PARTITION = "dagster/partition"
@@ -57,7 +58,7 @@ def _close(instance: dg.DagsterInstance, run: dg.DagsterRun, why: str | None) ->
 def _tell(
     instance: dg.DagsterInstance, run: dg.DagsterRun, key: dg.AssetCheckKey, why: str
 ) -> None:
-    told = f"Not looked at, since the run ended before. {why}"
+    told = f"Not looked at, since the run ended before. {show.escaped(why)}"  # it may quote a file
     evaluation = dg.AssetCheckEvaluation(
         asset_key=key.asset_key,
         check_name=key.name,

@@ -17,6 +17,7 @@ import pytest
 from dagster._core.test_utils import create_run_for_test
 from ui_server import JSON, LAUNCH, LOCATION, TESTS, is_alive, opened, wait_for
 
+from latent_assets.orchestration import show
 from latent_assets.web import servers
 
 pytestmark = [pytest.mark.slow, pytest.mark.web]
@@ -208,6 +209,34 @@ def test_the_address_alone_opens_all_walks_and_from_there_what_renders_them(ui):
         page.get_by_role("link", name="Dagster").click()
         page.get_by_text("walk_spec").first.wait_for()
         assert page.url.startswith(f"{ui.url}/assets")
+
+
+QUOTED = [
+    "![i](http://evil.example/p.png) a cat",
+    "<img src='http://evil.example/q.png' onerror='alert(1)'>",
+    "[x](javascript:alert(1)) [y]: http://evil.example <a href=//evil.example>z</a>",
+    "HTTPS://evil.example/a?b=c www.evil.example Me@evil.example <http://evil.example>",
+]
+LINKS = """[...document.querySelectorAll("a[href], img[src]")]
+  .map((each) => each.getAttribute("href") || each.getAttribute("src"))
+  .filter((each) => /evil|javascript|alert/i.test(each))"""
+
+
+def test_what_prompts_quote_is_neither_fetched_nor_a_link_in_dagsters_pages(ui):
+    note = dg.AssetObservation("walk_file", partition="one", metadata={
+        "quoted": show.bullet_list(QUOTED), "said": show.sentences(QUOTED),
+    })  # fmt: skip
+    with dg.DagsterInstance.from_config(str(ui.data / "dagster")) as instance:
+        instance.report_runless_asset_event(note)
+    with browser.page() as page:
+        page.unroute("**")
+        asked = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(f"{ui.url}/assets/walk_file?view=events&partition=one")
+        for text in QUOTED:  # as it was written, without a word of ours
+            page.get_by_role("listitem").get_by_text(text, exact=True).first.wait_for()
+        assert page.evaluate(LINKS) == []
+        assert [url for url in asked if "evil" in url] == []
 
 
 def stale(ui, walk):

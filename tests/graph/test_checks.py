@@ -8,6 +8,7 @@ import numpy as np
 from fakes import SIZE, FakeStudio
 
 from latent_assets.cli.render import _why
+from latent_assets.orchestration import show
 from latent_assets.orchestration.build import build_defs
 from latent_assets.store import Receipt, environment, pixel_digest
 from latent_assets.walks.loading import parse_walk
@@ -145,7 +146,7 @@ def test_a_check_that_fails_says_so_in_a_sentence(studio, instance):
     keys = write(studio, "a, b, c, d", frames=24)
     put(studio, keys[1], np.zeros((*SIZE, 3), np.uint8))
     evaluations = render(studio, instance)
-    told = {name: evaluations[name].description for name in failed(evaluations)}
+    told = {name: show.plain(evaluations[name].description) for name in failed(evaluations)}
     assert told["frames_show_something"] == "black or of one colour: frames 1"
     assert told["keyframes_reached"] == (
         "no frame stands on the keyframes b (between frames 7 and 8), c (between frames 15 and"

@@ -29,3 +29,20 @@ def test_a_warning_that_quotes_a_long_prompt_keeps_its_point():
     assert first.endswith("the model does not know gulls")
     assert len(first) < 600
     assert second == "- short"
+
+
+def test_an_address_in_a_prompt_is_broken_for_who_makes_links_of_text():
+    assert show.escaped("http://a.b") == r"http<!-- -->\:\/\/a\.b"
+    assert (
+        show.escaped("HTTPS://a www.a me@a") == r"HTTP<!-- -->S\:\/\/a www<!-- -->\.a me<!-- -->\@a"
+    )
+
+
+def test_no_line_begins_with_that_break_which_would_make_html_of_the_rest():
+    for text in ("@a <img>", "://a", ".www", " @a"):
+        assert not show.escaped(text).startswith("<")
+
+
+def test_what_was_escaped_can_be_read_again():
+    for text in ("![i](http://a.b) me@a", r"a \ b \\! 1 < 2", "a, b: 'c'", "no frame"):
+        assert show.plain(show.escaped(text)) == text

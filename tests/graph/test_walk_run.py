@@ -19,6 +19,7 @@ from latent_assets import interrupts
 from latent_assets.cli.files import inspect, verify_frames, walk_text
 from latent_assets.errors import MediaError, ModelError
 from latent_assets.media import contact_sheet, inspect_file, write_animation
+from latent_assets.orchestration import show
 from latent_assets.orchestration.build import build_defs
 from latent_assets.orchestration.progress import Onlooker
 from latent_assets.orchestration.stopping import persistently
@@ -747,5 +748,35 @@ def test_a_prompt_is_no_markdown(studio, instance, prompt):
             ):
                 shown.append(name)
                 assert prompt not in value.value
-                assert not re.search(r"(?<!\\)[<\[!]", value.value.replace("![w](data:", ""))
+                markdown = value.value.replace("![w](data:", "").replace(show.BREAK, "")
+                assert not re.search(r"(?<!\\)[<\[!]", markdown)
     assert {"prompts", "captions", "places"} <= set(shown)
+
+
+PICTURE = "![i](http://evil.example/p)"
+
+
+def descriptions(studio, instance) -> list[str]:
+    """Of the checks that did not pass: the web UI shows them as Markdown."""
+    keys = list(build_defs(studio).resolve_asset_graph().asset_check_keys)
+    latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
+    found = [each.event.dagster_event.asset_check_evaluation_data for each in latest.values()]
+    return [each.description for each in found if not each.passed]
+
+
+def test_a_prompt_that_a_check_quotes_is_no_markdown(studio, instance):
+    write(studio, "w", f"a, '{PICTURE}', c", frames=4)
+    assert run(studio, instance, "w").success
+    told = [each for each in descriptions(studio, instance) if PICTURE in show.plain(each)]
+    assert len(told) == 1
+    assert not re.search(r"(?<!\\)[\[(!]", told[0].replace(show.BREAK, ""))
+
+
+def test_a_file_that_unevaluated_checks_quote_is_no_markdown(studio, instance):
+    write(studio, "w", frames=f"'{PICTURE}'")
+    assert not run(studio, instance, "w").success
+    told = descriptions(studio, instance)
+    assert len(told) >= 6
+    for each in told:
+        assert PICTURE in show.plain(each)
+        assert not re.search(r"(?<!\\)[\[(!]", each.replace(show.BREAK, ""))

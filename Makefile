@@ -8,6 +8,13 @@ VOCABULARY := $(VENV)/.vocabulary
 # Torch and diffusers, with which our pictures of checkpoints are compared: apart from TensorFlow.
 JUDGE := .venv-judge
 
+# An environment whose Python is gone, as after an update of the system, is made anew.
+ifneq ($(wildcard $(READY)),)
+ifneq ($(shell $(BIN)/python -c 'print("alive")' 2>/dev/null),alive)
+$(shell rm -f $(READY))
+endif
+endif
+
 .PHONY: help setup demo test test-installed test-slow test-parity check format ui clean
 
 help:
@@ -22,6 +29,11 @@ help:
 setup: $(READY)
 
 $(READY): pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || \
+	  { echo "There is no $(PYTHON) here. Name a Python from 3.10 to 3.13: make PYTHON=python3.12 ..."; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] < (3, 14))' || \
+	  { echo "$(PYTHON) is not a Python from 3.10 to 3.13. Name one: make PYTHON=python3.12 ..."; exit 2; }
+	@$(BIN)/python -c '' 2>/dev/null || rm -rf $(VENV)
 	@echo "Setting up $(VENV): TensorFlow and Dagster are some 3 GB on the disk, the first time takes minutes"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip

@@ -37,7 +37,6 @@ WALK = """\
 kind: interpolation
 prompts: [an apple, a pear]
 frames: 2
-num_steps: 2
 batch_size: 2
 model: embedded-fast
 """

@@ -78,9 +78,16 @@ def entrance(address: Address, path: str = "/") -> str:
 
 
 def open_browser(url: str) -> bool:
-    """Show the address in the user's browser, if there is a display. Does not wait for it."""
+    """Show the address in the user's browser, if there is one and a display.
+
+    Returns whether it is tried; does not wait for it.
+    """
     displays = ("DISPLAY", "WAYLAND_DISPLAY")
     if sys.platform == "linux" and not any(map(os.environ.get, displays)):
         return False  # what would open is a browser in this terminal
+    try:
+        webbrowser.get()
+    except webbrowser.Error:
+        return False
     threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
     return True

@@ -47,6 +47,7 @@ class Child:
                 stdout=log,
                 stderr=log,
                 pass_fds=[inherited],
+                start_new_session=True,  # who kills this process's group leaves the keeper
             )
         finally:
             os.close(inherited)

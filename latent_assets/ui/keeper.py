@@ -3,8 +3,9 @@
 `python -I -S keeper.py PIPE SECONDS COMMAND...`: PIPE is the number of an inherited descriptor
 whose other end the parent holds. The system closes that end when the parent ends, however it ends,
 kill -9 included. The command's process group then gets SIGTERM, and SIGKILL after SECONDS. Signals
-to the parent's group (Ctrl-C) do not reach the command: the parent decides. Nothing but the
-standard library, and little of that: it starts in milliseconds and takes a few megabytes.
+to the parent's group (Ctrl-C, or kill -9 of it) do not reach the command, nor the keeper, which is
+started in a session of its own: the parent decides. Nothing but the standard library, and little of
+that: it starts in milliseconds and takes a few megabytes.
 """
 
 import os

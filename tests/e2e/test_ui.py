@@ -377,7 +377,7 @@ def test_nothing_outlives_the_command(tmp_path, how):
         wait_for(lambda: not (data / "wait-at").exists(), "the run")
         processes = ui.descendants()
         assert len(processes) >= 6, "keepers, code server, its child, daemon, the run"
-        os.kill(ui.process.pid, how)
+        os.killpg(ui.process.pid, how)
         wait_for(lambda: not any(map(is_alive, processes)), "the end of all", within_s=60)
         assert ui.process.wait(60) == (-9 if how is signal.SIGKILL else 0)
     assert servers(data / "web") == []

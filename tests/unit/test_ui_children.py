@@ -66,6 +66,14 @@ def test_children_and_what_they_started_end_with_their_parent(tmp_path, script, 
     assert_gone(processes, 5)
 
 
+def test_children_end_with_their_parent_if_its_whole_group_is_killed(tmp_path):
+    parent = start(tmp_path, OBEYS)
+    processes = pids(tmp_path)
+    os.killpg(parent.pid, signal.SIGKILL)
+    parent.wait()
+    assert_gone(processes, 5)
+
+
 def test_ctrl_c_reaches_the_parent_alone_which_decides(tmp_path):
     parent = start(tmp_path, OBEYS, "import signal; signal.pause()")
     processes = pids(tmp_path)

@@ -155,6 +155,16 @@ def test_on_a_phone_held_across_it_plays_above_the_fold(shown, window):
         )
 
 
+@pytest.mark.parametrize("path", ["", "way/", "square/", "sweep/"])
+def test_under_a_thumb_everything_that_is_pressed_is_large_enough(shown, window, path):
+    opened = window(has_touch=True, is_mobile=True)
+    page = opened.open(shown[1] + path)
+    pressed = page.locator("button:not(.cell), select, input, summary").filter(visible=True)
+    sizes = [(each.inner_text(), each.bounding_box()["height"]) for each in pressed.all()]
+    assert sizes
+    assert [each for each in sizes if each[1] < 44] == []
+
+
 @pytest.mark.parametrize("width", WIDTHS.values())
 def test_the_names_of_prompts_do_not_cover_each_other(shown, window, width):
     opened = window(width=width)

@@ -53,3 +53,11 @@ def test_on_a_phone_everything_is_seen_at_once_and_large_enough_for_a_thumb(path
             assert box["y"] >= 0
             assert box["x"] + box["width"] <= width
             assert box["y"] + box["height"] <= height
+
+
+def test_what_tells_how_it_was_made_is_large_enough_for_a_thumb_too(path):
+    with browser.page() as page:
+        page.unroute("**")
+        page.goto(path.as_uri())
+        page.evaluate("document.getElementById('about').hidden = false")
+        assert page.locator("#about summary").bounding_box()["height"] >= 44

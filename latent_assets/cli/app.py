@@ -16,6 +16,7 @@ from latent_assets.cli import (
     system,
     ui,
     walks,
+    watching,
 )
 from latent_assets.cli.epilogs import EXIT_CODES, SETTINGS, add_epilogs
 
@@ -43,6 +44,7 @@ for module in (
     walks,
     importing,
     render,
+    watching,
     sample,
     gallery,
     files,

@@ -24,6 +24,7 @@ EXAMPLES = {
         "render --changed",
         "render - < walk.yaml",
     ),
+    "watch": ("watch butterfly --draft", "watch other/castle.yaml"),
     "sample": ('sample "a fox in autumn" --seeds 0-8',),
     "gallery": ("gallery",),
     "verify": ("verify butterfly --sample 5", "verify film.gif"),

@@ -97,14 +97,7 @@ def render(
         warn((UNMARKED,))
 
     def render_walk(walk: Chosen) -> Result:
-        if part is None:
-            result = _render(studio, walk, overrides)
-        else:
-            result = _render_part(studio, walk, part, overrides)
-        if not as_json:
-            _print(result)
-        _print_checks(result)
-        return result
+        return render_and_tell(studio, walk, overrides, part=part, as_json=as_json)
 
     if walks and len(chosen) == 1:
         result = render_walk(chosen[0])
@@ -115,6 +108,25 @@ def render(
         code = render_each(chosen, render_walk, as_json=as_json)
     if code:
         raise typer.Exit(code)
+
+
+def render_and_tell(
+    studio: Studio,
+    walk: Chosen,
+    overrides: Mapping[str, Any],
+    *,
+    part: Part | None = None,
+    as_json: bool = False,
+) -> Result:
+    """Render a walk and say what it gave, with as_json only what is no part of the document."""
+    if part is None:
+        result = _render(studio, walk, overrides)
+    else:
+        result = _render_part(studio, walk, part, overrides)
+    if not as_json:
+        _print(result)
+    _print_checks(result)
+    return result
 
 
 def _render(studio: Studio, walk: Chosen, overrides: Mapping[str, Any]) -> Result:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from fakes import fake_studio
 
-from latent_assets.orchestration.build import build_defs
+from latent_assets.orchestration.build import alone, build_defs
 
 DATA = Path(os.environ["LATENT_ASSETS_DATA"])
 
@@ -39,4 +39,4 @@ def _before_batch(done: int) -> None:
         time.sleep(0.05)
 
 
-defs = build_defs(fake_studio(DATA, before_batch=_before_batch))
+defs = alone(build_defs(fake_studio(DATA, before_batch=_before_batch)))

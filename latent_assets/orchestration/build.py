@@ -101,6 +101,15 @@ def _partitions(source: dg.AssetsDefinition | dg.AssetSpec) -> dg.PartitionsDefi
     return source.partitions_def
 
 
+def alone(defs: dg.Definitions) -> dg.Definitions:
+    """Walks that have a code location to themselves, as in the project's own web UI.
+
+    All its runs, of whatever assets, are one process each: the model is loaded once, not once per
+    chunk. Beside assets of somebody else that is not ours to say.
+    """
+    return dg.Definitions.merge(defs, dg.Definitions(executor=dg.in_process_executor))
+
+
 def _living(here: Here, studio: Studio) -> dg.ResourceDefinition:
     """The studio; the process that uses it in a run shows that it lives."""
 

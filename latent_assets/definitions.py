@@ -1,7 +1,19 @@
 """The one `Definitions` object, as Dagster loads it; tests and the command line build their own."""
 
+import logging
+import os
+
 from latent_assets.orchestration.build import alone, build_defs
 from latent_assets.settings import Settings
 from latent_assets.studio import Studio
 
-defs = alone(build_defs(Studio.open(Settings.from_environment())))
+_settings = Settings.from_environment()
+if not os.environ.get("DAGSTER_HOME"):
+    logging.getLogger(__name__).warning(
+        "DAGSTER_HOME is not set, so Dagster may keep its runs in a temporary folder and not read"
+        " the project's dagster.yaml (one render at a time on the GPU, retries). Start"
+        ' `latent-assets ui` instead, or: export DAGSTER_HOME="%s"',
+        _settings.dagster_home,
+    )
+
+defs = alone(build_defs(Studio.open(_settings)))

@@ -10,6 +10,8 @@ from contextlib import contextmanager, suppress
 from threading import Lock
 
 import dagster as dg
+from dagster._core.events import RunFailureReason
+from dagster._core.storage.tags import RUN_FAILURE_REASON_TAG, WILL_RETRY_TAG
 from dagster._core.utils import make_new_run_id
 
 from latent_assets import interrupts
@@ -73,15 +75,31 @@ def cancel(instance: dg.DagsterInstance, run_id: str) -> None:
 def whole_run(instance: dg.DagsterInstance) -> Iterator[str]:
     """The id of a run that the block is to execute; it is over when the block is left.
 
-    An interrupt may come before Dagster heeds any, or after. Raises KeyboardInterrupt.
+    An interrupt may come before Dagster heeds any, before the run has resources that tell of it,
+    or after. Raises KeyboardInterrupt.
     """
     run_id = make_new_run_id()
     try:
-        yield run_id
+        with interrupts.telling(lambda _number: cancel(instance, run_id)):
+            yield run_id
     except dg.DagsterExecutionInterruptedError:
         raise KeyboardInterrupt from None
     finally:
         if interrupts.asked() is not None:
-            run = instance.get_run_by_id(run_id)
-            if run is not None and not run.is_finished:
-                instance.report_run_canceled(run, "This run was interrupted.")
+            with _asking:  # whoever is just telling it must not have the last word
+                _close(instance, run_id)
+
+
+def _close(instance: dg.DagsterInstance, run_id: str) -> None:
+    """The interrupted run is cancelled, also where Dagster took the interrupt for a fault."""
+    run = instance.get_run_by_id(run_id)
+    if run is None:
+        return
+    taken_for_a_fault = (
+        run.status is dg.DagsterRunStatus.FAILURE
+        and run.tags.get(RUN_FAILURE_REASON_TAG) == RunFailureReason.UNEXPECTED_TERMINATION.value
+    )
+    if taken_for_a_fault:
+        instance.add_run_tags(run_id, {WILL_RETRY_TAG: "false"})
+    if taken_for_a_fault or not run.is_finished:
+        instance.report_run_canceled(run, "This run was interrupted.")

@@ -494,6 +494,22 @@ def test_a_cron_that_dagster_would_refuse_is_refused_in_its_own_file(cron):
 # --- numbers and text as written ----------------------------------------------------------------
 
 
+def test_a_seed_of_64_bits_is_taken_to_the_last_one(tmp_path):
+    """Other programs write such; as a float the last ten bits would be lost."""
+    largest = 2**64 - 1
+    walk = parse_walk(f"{BASE}seed: {largest}", "f")
+    assert walk.seed == largest
+    assert parse_walk(dump(walk.model_dump(mode="json", exclude={"name"})), "f").seed == largest
+    studio = fake_studio(tmp_path)
+    keys = {
+        studio.specify("w", parse_walk(f"{BASE}seed: {seed}", "f")).recipes()[0].key
+        for seed in (largest, largest - 1)
+    }
+    assert len(keys) == 2
+    with pytest.raises(InvalidWalkError, match="seed"):
+        parse_walk(f"{BASE}seed: {largest + 1}", "f")
+
+
 @pytest.mark.parametrize(
     ("written", "meant"),
     [("5", 5), ("-3", -3), ("0", 0), ("1.5", 1.5), ("1e-3", 0.001), ("5.", 5.0), (".5", 0.5),

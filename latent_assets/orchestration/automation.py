@@ -11,6 +11,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 from latent_assets.orchestration.here import Here
 from latent_assets.orchestration.observing import observations
+from latent_assets.orchestration.one_process import one_process
 from latent_assets.studio import Studio
 from latent_assets.walks.library import WalkLibrary
 from latent_assets.walks.schema import Walk
@@ -51,7 +52,7 @@ def render_job(
     return dg.define_asset_job(
         here.name("render_walk"),
         selection=dg.AssetSelection.assets(*(key for each in assets for key in each.keys)),
-        executor_def=dg.in_process_executor,
+        executor_def=one_process,
         partitions_def=partitions,
         tags=RETRY_WHOLE_RUNS,
         description="Render one walk, from its file to its outputs.",

@@ -23,6 +23,7 @@ from latent_assets.orchestration.io import NativeIOManager
 from latent_assets.orchestration.lastruns import word_left
 from latent_assets.orchestration.memory import Memory
 from latent_assets.orchestration.motion_checks import motion_checks
+from latent_assets.orchestration.one_process import one_process
 from latent_assets.orchestration.outputs import output_assets
 from latent_assets.orchestration.page import page_asset
 from latent_assets.orchestration.progress import Onlooker
@@ -107,7 +108,7 @@ def alone(defs: dg.Definitions) -> dg.Definitions:
     All its runs, of whatever assets, are one process each: the model is loaded once, not once per
     chunk. Beside assets of somebody else that is not ours to say.
     """
-    return dg.Definitions.merge(defs, dg.Definitions(executor=dg.in_process_executor))
+    return dg.Definitions.merge(defs, dg.Definitions(executor=one_process))
 
 
 def _living(here: Here, studio: Studio) -> dg.ResourceDefinition:

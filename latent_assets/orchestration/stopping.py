@@ -4,21 +4,31 @@ A retry policy of Dagster would try an interruption again, with the in-process e
 run could not be stopped (Dagster issue 15026). So attempts are counted inside the step.
 """
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime, timezone
 from threading import Lock
 
 import dagster as dg
 from dagster._core.events import RunFailureReason
-from dagster._core.storage.tags import RUN_FAILURE_REASON_TAG, WILL_RETRY_TAG
+from dagster._core.storage.tags import GRPC_INFO_TAG, RUN_FAILURE_REASON_TAG, WILL_RETRY_TAG
 from dagster._core.utils import make_new_run_id
+from dagster._utils.interrupts import check_captured_interrupt
 
 from latent_assets import interrupts
 from latent_assets.errors import LatentAssetsError
 
 DELAYS_S = (2.0, 4.0)
 """Before the second attempt, and before the third."""
+_ENDED_BY_NO_STEP = (None, RunFailureReason.UNEXPECTED_TERMINATION.value)
+"""Dagster's reasons for the failure of a run whose process was stopped."""
+_LAUNCHED = [
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
 _asking = Lock()
 
 
@@ -55,6 +65,8 @@ def cancelled_if_asked(instance: dg.DagsterInstance, run_id: str) -> Iterator[No
     Else Dagster would take it for a fault, and its daemon would begin it anew.
     """
     with interrupts.hearing(), interrupts.telling(lambda _number: cancel(instance, run_id)):
+        if check_captured_interrupt():  # Dagster keeps what came before, and will heed it
+            cancel(instance, run_id)
         try:
             yield
         finally:
@@ -90,6 +102,21 @@ def whole_run(instance: dg.DagsterInstance) -> Iterator[str]:
                 _close(instance, run_id)
 
 
+def close_ended(instance: dg.DagsterInstance, server: str, since: float) -> None:
+    """The runs that a code server had under way when it was ended, by a person: cancelled.
+
+    server: its socket. since: when it was ended, seconds since 1970. All its processes are gone.
+    One that was just starting left no word, or Dagster took its end for a fault.
+    """
+    unfinished = dg.RunsFilter(statuses=_LAUNCHED)
+    moment = datetime.fromtimestamp(since, tz=timezone.utc)
+    failed = dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], updated_after=moment)
+    for run in [*instance.get_runs(unfinished), *instance.get_runs(failed)]:
+        launched = json.loads(run.tags.get(GRPC_INFO_TAG, "{}"))
+        if launched.get("socket") == server:
+            _close(instance, run.run_id)
+
+
 def _close(instance: dg.DagsterInstance, run_id: str) -> None:
     """The interrupted run is cancelled, also where Dagster took the interrupt for a fault."""
     run = instance.get_run_by_id(run_id)
@@ -97,7 +124,7 @@ def _close(instance: dg.DagsterInstance, run_id: str) -> None:
         return
     taken_for_a_fault = (
         run.status is dg.DagsterRunStatus.FAILURE
-        and run.tags.get(RUN_FAILURE_REASON_TAG) == RunFailureReason.UNEXPECTED_TERMINATION.value
+        and run.tags.get(RUN_FAILURE_REASON_TAG) in _ENDED_BY_NO_STEP
     )
     if taken_for_a_fault:
         instance.add_run_tags(run_id, {WILL_RETRY_TAG: "false"})

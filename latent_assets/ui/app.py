@@ -138,6 +138,7 @@ def _dagster(settings: Settings, family: Family, definitions: str) -> Iterator[S
         )
         from latent_assets.orchestration.instance import bury_dead_runs, open_instance
         from latent_assets.orchestration.instance import watch as bury_whoever_dies
+        from latent_assets.orchestration.stopping import close_ended
         from latent_assets.ui import dagster_pages
 
         with open_instance(settings) as instance:
@@ -160,6 +161,8 @@ def _dagster(settings: Settings, family: Family, definitions: str) -> Iterator[S
                     finally:
                         family.end()
             family.wait()
+            if family.ended is not None:
+                close_ended(instance, str(code), family.ended)
             bury_dead_runs(instance, settings.dagster_home)
 
 

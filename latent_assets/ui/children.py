@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -82,6 +83,8 @@ class Family:
     children: dict[str, tuple[Child, list[str]]] = field(default_factory=dict)
     over: threading.Event = field(default_factory=threading.Event)
     broken: threading.Event = field(default_factory=threading.Event)
+    ended: float | None = None
+    """When `end` was called first, seconds since 1970."""
 
     def start(self, name: str, command: list[str]) -> Child:
         """Start a child. name: for people."""
@@ -110,6 +113,7 @@ class Family:
 
     def end(self) -> None:
         """Ask all to end. Returns at once; safe in a signal handler, and twice."""
+        self.ended = self.ended or time.time()
         self.over.set()
         for child, _ in list(self.children.values()):
             child.end()

@@ -1,15 +1,21 @@
 """Whoever stops a render cancels its run, however early; Dagster does not begin it anew."""
 
+import json
 import os
 import signal
+import time
 
 import dagster as dg
 import pytest
-from dagster._core.storage.tags import WILL_RETRY_TAG
+from dagster._core.definitions.reconstruct import ReconstructableJob
+from dagster._core.events import DagsterEvent
+from dagster._core.storage.tags import GRPC_INFO_TAG, WILL_RETRY_TAG
+from dagster._core.test_utils import create_run_for_test
 
 from latent_assets import interrupts
 from latent_assets.orchestration import stopping
 from latent_assets.orchestration.automation import RETRY_WHOLE_RUNS
+from latent_assets.orchestration.one_process import one_process
 
 
 @dg.op(required_resource_keys={"first"})
@@ -56,3 +62,67 @@ def test_a_run_that_failed_before_it_was_stopped_stays_failed(instance):
         job_of(broken).execute_in_process(instance=instance, run_id=run_id, raise_on_error=False)
         signal.raise_signal(signal.SIGINT)
     assert instance.get_run_by_id(run_id).status is dg.DagsterRunStatus.FAILURE
+
+
+@dg.op
+def bare() -> None:
+    pass
+
+
+@dg.job(executor_def=one_process)
+def launched() -> None:
+    """As Dagster's pages launch it: in a process of its own, by its own executor."""
+    bare()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_launched_run_that_is_stopped_in_its_first_moment_is_cancelled(
+    instance, monkeypatch, number
+):
+    """Between Dagster's beginning and the first word of our resources."""
+    start = DagsterEvent.job_start
+
+    def stopped_at_once(context):
+        os.kill(os.getpid(), number)
+        return start(context)
+
+    monkeypatch.setattr(DagsterEvent, "job_start", stopped_at_once)
+    job = ReconstructableJob.for_module(__name__, "launched")
+    result = dg.execute_job(job, instance, tags=RETRY_WHOLE_RUNS)
+    run = instance.get_run_by_id(result.run_id)
+    assert run.status is dg.DagsterRunStatus.CANCELED
+    assert run.tags.get(WILL_RETRY_TAG) != "true"
+
+
+def launch(instance, server, status):
+    tags = {**RETRY_WHOLE_RUNS, GRPC_INFO_TAG: json.dumps({"host": "here", "socket": server})}
+    return create_run_for_test(instance, job_name="render", status=status, tags=tags)
+
+
+def test_with_the_pages_end_their_runs_alone(instance):
+    status = dg.DagsterRunStatus
+    waiting = launch(instance, "/ours", status.NOT_STARTED)
+    of_others = launch(instance, "/theirs", status.STARTED)
+    failed = launch(instance, "/ours", status.STARTED)
+    instance.report_run_failed(failed)
+    since = time.time() + 0.001
+    time.sleep(0.01)
+    starting = launch(instance, "/ours", status.STARTING)
+    rendering = launch(instance, "/ours", status.STARTED)
+    fault = launch(instance, "/ours", status.STARTED)
+    instance.report_run_failed(fault)  # as Dagster does where a process was ended
+    stopping.close_ended(instance, "/ours", since)
+    found = {
+        name: instance.get_run_by_id(run.run_id).status.value
+        for name, run in locals().items()
+        if isinstance(run, dg.DagsterRun)
+    }
+    assert found == {
+        "waiting": "NOT_STARTED",
+        "of_others": "STARTED",
+        "failed": "FAILURE",
+        "starting": "CANCELED",
+        "rendering": "CANCELED",
+        "fault": "CANCELED",
+    }
+    assert instance.get_run_by_id(fault.run_id).tags[WILL_RETRY_TAG] == "false"

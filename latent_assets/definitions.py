@@ -2,6 +2,9 @@
 
 import logging
 import os
+from pathlib import Path
+
+import dagster as dg
 
 from latent_assets.orchestration.build import alone, build_defs
 from latent_assets.settings import Settings
@@ -16,4 +19,13 @@ if not os.environ.get("DAGSTER_HOME"):
         _settings.dagster_home,
     )
 
-defs = alone(build_defs(Studio.open(_settings)))
+
+def _added() -> dg.Definitions:
+    """What was put into `latent_assets/defs` of a checkout, by `dg scaffold defs`."""
+    folder = Path(__file__).parent / "defs"
+    if all(path.name in {"__init__.py", "__pycache__"} for path in folder.iterdir()):
+        return dg.Definitions()
+    return dg.load_from_defs_folder(path_within_project=folder)
+
+
+defs = alone(dg.Definitions.merge(build_defs(Studio.open(_settings)), _added()))

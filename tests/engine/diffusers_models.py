@@ -149,10 +149,16 @@ def write_loras(folder: Path, unet, text) -> None:
         folder,
         unet_lora_layers=states["unet"],
         text_encoder_lora_layers=states["text"],
-        unet_lora_adapter_metadata={"r": 4, "lora_alpha": 6},
-        text_encoder_lora_adapter_metadata={"r": 4, "lora_alpha": 6},
+        unet_lora_adapter_metadata=told(layers["unet"]),
+        text_encoder_lora_adapter_metadata=told(layers["text"]),
         weight_name="peft.safetensors",
     )
+
+
+def told(config: LoraConfig) -> dict[str, object]:
+    """As diffusers' own training writes it: whole, what is a set as a list."""
+    document = {k: sorted(v) if isinstance(v, set) else v for k, v in config.to_dict().items()}
+    return json.loads(json.dumps(document, default=str))
 
 
 def main(architecture: str, prediction: str, out: str) -> None:

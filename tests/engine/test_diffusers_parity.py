@@ -1,7 +1,7 @@
 """A checkpoint renders what diffusers renders: real architecture, seeded random weights.
 
 The judge is a Python of its own with torch, diffusers, transformers and peft: `.venv-judge`, which
-`make test-parity` makes, or the one that LATENT_ASSETS_JUDGE names (in these tests alone).
+`make test-parity` makes, or the one that JUDGE_PYTHON names.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def vocabulary():
 PARTS = {
     "kohya-and-embeddings": (
         "loras: [{file: ../kohya.safetensors, weight: 0.7}]\n"
-        "embeddings: [../style.safetensors, ../cat.safetensors]"
+        "embeddings: {ink-style: ../style.safetensors, <cat-toy>: ../cat.safetensors}"
     ),
     "peft-and-vae": ("loras: [{file: ../peft.safetensors, weight: 0.7}]\nvae: ../vae.safetensors"),
 }

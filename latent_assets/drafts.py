@@ -9,6 +9,7 @@ from __future__ import annotations
 from math import ceil
 
 from latent_assets.diffusion.protocol import ModelInfo
+from latent_assets.diffusion.schedule import TUNED
 from latent_assets.errors import UsageError
 from latent_assets.walks.schema import WALK_ADAPTER, Walk
 
@@ -25,6 +26,11 @@ def drafted(name: str, walk: Walk, info: ModelInfo) -> Walk:
         raise UsageError(
             f"the walk {name} has no draft: the model {info.name} samples in"
             f" {info.own_sampling.num_steps} steps, and in no other number",
+            "Render it as it is.",
+        )
+    if walk.sampler == TUNED:
+        raise UsageError(
+            f"the walk {name} has no draft: its sampler was fitted to {walk.num_steps} steps",
             "Render it as it is.",
         )
     steps = max(ceil(walk.num_steps / PART), LEAST_STEPS)

@@ -13,7 +13,7 @@ import numpy as np
 
 from latent_assets.diffusion.faults import FrameFault, find_faults
 from latent_assets.diffusion.protocol import Engine, FloatArray, ImageArray
-from latent_assets.diffusion.schedule import sampling_schedule
+from latent_assets.diffusion.schedule import TUNED, SamplingSchedule, sampling_schedule
 from latent_assets.digests import digest_of
 from latent_assets.errors import ModelError
 from latent_assets.prompt_syntax import TEXT
@@ -158,6 +158,7 @@ def _render_missing(
         loaded = time.perf_counter() - started
     batches: list[tuple[int, float]] = []
     faults: list[FrameFault] = []
+    schedule = schedule_of(studio, rendering)
     with manners.turn(), _counted(result):
         encodings = encodings_of(studio, todo)
         for planned in _batches(todo, batch_size):
@@ -166,7 +167,7 @@ def _render_missing(
                 continue
             with manners.batch():
                 begun = time.perf_counter()
-                latents, pictures = run_batch(engine, batch, encodings)
+                latents, pictures = run_batch(engine, batch, encodings, schedule)
                 seconds = time.perf_counter() - begun
                 found = find_faults(latents, pictures, rendering.precision)
                 faulty = {fault.index for fault in found}
@@ -200,8 +201,16 @@ def render_again(studio: Studio, recipes: Sequence[FrameRecipe]) -> ImageArray:
 
     The recipes are of one model; for `verify`, in the batch that a receipt records.
     """
-    engine = _engine_for(studio, recipes[0].rendering)
-    return run_batch(engine, recipes, encodings_of(studio, recipes))[1]
+    how = recipes[0].rendering
+    engine, schedule = _engine_for(studio, how), schedule_of(studio, how)
+    return run_batch(engine, recipes, encodings_of(studio, recipes), schedule)[1]
+
+
+def schedule_of(studio: Studio, how: Rendering) -> SamplingSchedule:
+    """The table of a rendering's sampler. Raises ModelError for a fitted one that is not there."""
+    if how.sampler == TUNED:
+        return studio.tuned_samplers.with_digest(how.model, how.table).schedule()
+    return sampling_schedule(how.sampler, how.num_steps, how.spacing)
 
 
 def _engine_for(studio: Studio, rendering: Rendering, manners: Manners = ALONE) -> Engine:
@@ -230,7 +239,10 @@ def _engine_for(studio: Studio, rendering: Rendering, manners: Manners = ALONE) 
 
 
 def run_batch(
-    engine: Engine, batch: Sequence[FrameRecipe], encodings: Mapping[str, FloatArray]
+    engine: Engine,
+    batch: Sequence[FrameRecipe],
+    encodings: Mapping[str, FloatArray],
+    schedule: SamplingSchedule,
 ) -> tuple[FloatArray, ImageArray]:
     """One batch through the model: final latents (B, h, w, c), pictures (B, H, W, 3) uint8.
 
@@ -238,7 +250,6 @@ def run_batch(
     """
     how = batch[0].rendering
     shape = engine.info.latent_shape(how.size)
-    schedule = sampling_schedule(how.sampler, how.num_steps, how.spacing)
     latents = engine.sample(
         np.stack([recipe.noise.evaluate(shape) for recipe in batch]),
         np.stack([recipe.context.evaluate(encodings) for recipe in batch]),

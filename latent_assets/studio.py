@@ -14,7 +14,7 @@ from typing import Any
 
 from latent_assets.diffusion import registry
 from latent_assets.diffusion.protocol import Engine, EngineOptions, ModelInfo, Prompt
-from latent_assets.diffusion.schedule import SAMPLER_VERSION
+from latent_assets.diffusion.schedule import SAMPLER_VERSION, TUNED
 from latent_assets.digests import digest_of
 from latent_assets.drafts import WORD, drafted
 from latent_assets.errors import (
@@ -31,6 +31,7 @@ from latent_assets.media.captions import Captions
 from latent_assets.media.early_layers import NAME as MEASURE
 from latent_assets.media.signing import Credentials
 from latent_assets.media.stills import MAX_SIDE_PX
+from latent_assets.models.tuned import TunedSamplers
 from latent_assets.own_sampling import fitted
 from latent_assets.prompt_syntax import TEXT, PromptSyntax
 from latent_assets.settings import MODELS, Settings
@@ -51,7 +52,7 @@ from latent_assets.walks.advice import advice
 from latent_assets.walks.fields import MAX_CHUNK
 from latent_assets.walks.pilots import Timeline, Unknown, find_timeline, timeline_key
 from latent_assets.walks.recipes import FrameRecipe, Rendering, recipes_of
-from latent_assets.walks.route import is_closed, route
+from latent_assets.walks.route import exact, is_closed, route
 from latent_assets.walks.schema import (
     MAX_FRAMES,
     MAX_GRID_SIDE,
@@ -267,9 +268,30 @@ class Studio:
             prompt_syntax=walk.prompt_syntax,
             chunks=self._chunks(chosen, walk),
             clip_skip=_clip_skip(name, info, walk, ignore=chosen != own_model),
+            table=self._table(name, chosen, info, walk),
         )
         _check_grid(name, walk, shown_size(walk, rendering.size))
         return WalkSpec(name, walk, rendering, "-".join(differs))
+
+    @property
+    def tuned_samplers(self) -> TunedSamplers:
+        """The tables that were fitted to models."""
+        return TunedSamplers((self.settings.models_dir, SHIPPED_MODELS))
+
+    def _table(self, name: str, model: str, info: ModelInfo, walk: Walk) -> str:
+        """The digest of the table of a tuned sampler. Raises InvalidWalkError if there is none."""
+        if walk.sampler != TUNED:
+            return ""
+        if isinstance(walk, GuidanceSweep):
+            message = "is fitted to one guidance scale, and a sweep has several: take another"
+            raise InvalidWalkError([WalkProblem(name, "sampler", message, value=TUNED)])
+        scale = exact(walk.guidance_scale)
+        try:
+            tables = self.tuned_samplers
+            return tables.find(model, info.weights_digest, walk.num_steps, scale).digest
+        except ModelError as error:
+            message = f"{error.problem}. {error.cure}"
+            raise InvalidWalkError([WalkProblem(name, "sampler", message, value=TUNED)]) from None
 
     def _chunks(self, model: str, walk: Walk) -> int:
         """How often the model's tokens the longest of the walk's weighted prompts has."""

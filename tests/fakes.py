@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from latent_assets.diffusion.protocol import (
     EngineOptions,
@@ -16,7 +17,7 @@ from latent_assets.diffusion.protocol import (
     ModelInfo,
     Prompt,
 )
-from latent_assets.diffusion.schedule import SamplingSchedule
+from latent_assets.diffusion.schedule import SamplingSchedule, alphas_cumprod
 from latent_assets.diffusion.tensorflow_runtime import Device
 from latent_assets.prompt_syntax import WEIGHTED, parse
 from latent_assets.settings import Settings
@@ -31,6 +32,7 @@ from latent_assets.walks.noise import gaussian
 TOKENS, WIDTH = 4, 6
 UPSCALER = PROJECT_ROOT / "data" / "models" / "upscaler"
 SIZE = (32, 32)
+SPREAD = 0.4
 
 
 @dataclass
@@ -125,11 +127,52 @@ class FakeEngine:
         added = 0 if fresh is None else fresh.sum(axis=1) / 10
         return (noise + 0.1 * guided + steps + added).astype(np.float32)
 
+    def guided_noise(
+        self, contexts: FloatArray, unconditional: FloatArray, scale: float, at_once: int
+    ) -> FakeNoise:
+        del at_once
+        guided = _shift(unconditional[None]) * (1 - scale) + scale * _shift(contexts)
+        return FakeNoise(guided)
+
     def decode(self, latents: FloatArray) -> ImageArray:
         side = self.info.downscale
         large = latents[..., :3].repeat(side, axis=1).repeat(side, axis=2)
         # A sine, however large the latents: a picture of one value everywhere would be a fault.
         return np.round(127.5 + 127.5 * np.sin(large / 2)).astype(np.uint8)
+
+
+@dataclass
+class FakeNoise:
+    """Satisfies `fitting.trajectory.Noise`: data about two heights, 1 above and below a shift."""
+
+    shift: FloatArray
+
+    def predict(
+        self, latents: FloatArray, timestep: int, rows: npt.NDArray[np.int64]
+    ) -> FloatArray:
+        return self._both(latents, timestep, rows)[0]
+
+    def pull_back(
+        self,
+        latents: FloatArray,
+        timestep: int,
+        rows: npt.NDArray[np.int64],
+        gradient: FloatArray,
+    ) -> tuple[FloatArray, float]:
+        return self._both(latents, timestep, rows)[1] * gradient, 0.0
+
+    def _both(
+        self, latents: FloatArray, timestep: int, rows: npt.NDArray[np.int64]
+    ) -> tuple[FloatArray, FloatArray]:
+        """The noise, and how it changes with the latents."""
+        power = alphas_cumprod()[timestep]
+        signal, noise = np.sqrt(power), np.sqrt(1 - power)
+        variance = power * SPREAD**2 + 1 - power
+        apart = latents - signal * self.shift[rows]
+        height = np.tanh(signal * apart / variance)
+        eps = noise / variance * (apart - signal * height)
+        slope = noise / variance * (1 - power / variance * (1 - height**2))
+        return eps.astype(np.float32), slope.astype(np.float32)
 
 
 def _shift(context: FloatArray) -> FloatArray:

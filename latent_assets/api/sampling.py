@@ -12,9 +12,8 @@ import numpy.typing as npt
 from latent_assets.api import walks
 from latent_assets.diffusion.faults import find_faults
 from latent_assets.diffusion.protocol import Engine, FloatArray, ImageArray, ModelInfo
-from latent_assets.diffusion.schedule import sampling_schedule
 from latent_assets.errors import ModelError, UsageError
-from latent_assets.rendering import encode_prompts
+from latent_assets.rendering import encode_prompts, schedule_of
 from latent_assets.studio import Studio, WalkSpec
 
 Scales = float | Sequence[float] | npt.NDArray[np.floating]
@@ -33,7 +32,7 @@ def sample(
     contexts, noises = _matched(info, encoding, noise)
     spec, scales = _settled(studio, model, guidance_scale, len(contexts), noises, how)
     rendering = spec.rendering
-    schedule = sampling_schedule(rendering.sampler, rendering.num_steps, rendering.spacing)
+    schedule = schedule_of(studio, rendering)
     if schedule.fresh:
         raise UsageError(
             f"the sampler {rendering.sampler} adds noise of a walk's seed, which arrays have not",

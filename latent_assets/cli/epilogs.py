@@ -29,6 +29,10 @@ EXAMPLES = {
     "gallery": ("gallery",),
     "verify": ("verify butterfly --sample 5", "verify film.gif"),
     "inspect": ("inspect film.mp4", "inspect film.gif --walk-file again.yaml"),
+    "tune-sampler": (
+        "tune-sampler embedded --steps 10 --guidance-scale 5",
+        "tune-sampler dreamy_v2 --steps 10 --size 256",
+    ),
     "stats": ("stats", "stats --json"),
     "gc": ("gc",),
     "ui": ("ui", "ui --port 3001 --no-open"),

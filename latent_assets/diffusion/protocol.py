@@ -14,6 +14,7 @@ from typing import Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from latent_assets.diffusion.fitting.trajectory import Noise
 from latent_assets.diffusion.schedule import SamplingSchedule
 from latent_assets.diffusion.tensorflow_runtime import Device
 
@@ -150,6 +151,16 @@ class Engine(Protocol):
         all are 0; fresh: (B, F, h, w, 4) float32, noise of the first F steps, for a schedule that
         asks for it (`SamplingSchedule.fresh`).
         Returns the final latents, (B, h, w, 4) float32.
+        """
+        ...
+
+    def guided_noise(
+        self, contexts: FloatArray, unconditional: FloatArray, scale: float, at_once: int
+    ) -> Noise:
+        """The denoiser with prompts and guidance settled, and its gradient: to fit a sampler with.
+
+        contexts: (N, T, D), whose rows it is asked for by number; unconditional: (T, D); at_once:
+        rows in one evaluation.
         """
         ...
 

@@ -30,6 +30,8 @@ SAMPLERS = ("ddim", "dpm++2m", "euler", "lcm")
 SPACINGS = ("uniform", "karras", "trailing", "leading", "ays")
 OWN = "own"
 """The spacing of a sampler that has timesteps of its own, the only one for it."""
+TUNED = "tuned"
+"""The sampler whose table was fitted to a model, and lies beside it: see `fitting`."""
 SAMPLER_VERSION = 1
 """Enters every frame's key: raise it when a table below changes by more than rounding."""
 

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from latent_assets.diffusion import sampling_loop
+from latent_assets.diffusion.guided_noise import GuidedNoise, guided_noise
 from latent_assets.diffusion.protocol import (
     V_PREDICTION,
     EngineOptions,
@@ -133,6 +134,19 @@ class TensorFlowEngine:
             fresh,
         )
 
+    def guided_noise(
+        self, contexts: FloatArray, unconditional: FloatArray, scale: float, at_once: int
+    ) -> GuidedNoise:
+        """The denoiser with prompts and guidance settled, and its gradient; see `guided_noise`."""
+
+        def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+            return self._in_scope(self._compile_as_it_is(function))
+
+        guided = guided_noise(self._denoise, self.info.prediction, unconditional, scale)
+        if scale == 0:
+            contexts = np.broadcast_to(unconditional, contexts.shape)
+        return GuidedNoise(guided, compiled, contexts, at_once)
+
     def decode(self, latents: FloatArray) -> ImageArray:
         """(B, h, w, 4) -> (B, height, width, 3) uint8, truncated as KerasCV does.
 
@@ -209,12 +223,14 @@ class TensorFlowEngine:
     def _compile(self, function: Callable[..., Any]) -> Callable[..., Any]:
         import tensorflow as tf
 
-        def in_float32(*arguments: Any) -> Any:
-            return tf.cast(function(*arguments), tf.float32)
+        return self._compile_as_it_is(lambda *given: tf.cast(function(*given), tf.float32))
+
+    def _compile_as_it_is(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        import tensorflow as tf
 
         # An open batch size saves traces, a fixed one has the last bits of KerasCV's calls.
         return tf.function(
-            in_float32,
+            function,
             jit_compile=self.jit_compile,
             reduce_retracing=not self.options.reference,
             autograph=False,
@@ -225,14 +241,15 @@ class TensorFlowEngine:
     ) -> Callable[..., Any]:
         """The compiled function of that key, traced under the engine's precision."""
         if key not in self._functions:
-            function = build()
-
-            def call(*arguments: Any) -> Any:
-                with precision_scope(self.options.precision):
-                    return function(*arguments)
-
-            self._functions[key] = call
+            self._functions[key] = self._in_scope(build())
         return self._functions[key]
+
+    def _in_scope(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any) -> Any:
+            with precision_scope(self.options.precision):
+                return function(*arguments)
+
+        return call
 
     def _in_parts(self, function: Callable[..., Any], *arrays: FloatArray) -> FloatArray:
         """`function` over arrays with a common first axis; half as many at once after each OOM."""

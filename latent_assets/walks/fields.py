@@ -140,10 +140,10 @@ ModelName = Annotated[
     ),
 ]
 """A built-in model, or one of the data folder's models/: which there are, a walk does not know."""
-Sampler = Literal["ddim", "dpm++2m", "euler", "lcm"]
+Sampler = Literal["ddim", "dpm++2m", "euler", "lcm", "tuned"]
 Spacing = Literal["uniform", "karras", "trailing", "leading", "ays", "own"]
-WITH_OWN_SPACING = ("lcm",)
+WITH_OWN_SPACING = ("lcm", "tuned")
 """Samplers with timesteps of their own."""
-MOST_STEPS = {"lcm": 50}
+MOST_STEPS = {"lcm": 50, "tuned": 100}
 """Of samplers that have no more timesteps."""
 Format = Literal["gif", "webp", "mp4", "apng", "avif", "html", "png", "jpg", "poster"]

@@ -85,6 +85,9 @@ def timeline_key(walk: Walk, rendering: Rendering, measure: str) -> str:
     assert not isinstance(walk, GuidanceSweep)
     document = WALK_ADAPTER.dump_python(walk, mode="json")
     path = {name: value for name, value in document.items() if name not in _NO_MATTER}
+    how = asdict(rendering)
+    if not rendering.table:
+        del how["table"]
     return digest_of(
         {
             "pace": PACE_VERSION,
@@ -94,7 +97,7 @@ def timeline_key(walk: Walk, rendering: Rendering, measure: str) -> str:
             "courses": [
                 [*map(str, course.places), *map(str, course.times)] for course in courses(walk)
             ],
-            "rendering": asdict(rendering),
+            "rendering": how,
         }
     )
 

@@ -52,6 +52,8 @@ class Rendering:
     chunks: int = 1
     """Of a walk of weighted prompts: how often 75 tokens its longest prompt has."""
     clip_skip: int = 1
+    table: str = ""
+    """Digest of the table of a sampler that was fitted to the model."""
 
     @cached_property
     def said(self) -> dict[tuple[int, int], tuple[str, str, str]]:
@@ -96,6 +98,7 @@ class FrameRecipe:
             "context": self.context.as_dict(),
             "noise": self.noise.as_dict(),
             **how.reading(),
+            **({"table": how.table} if how.table else {}),
         }
 
     @classmethod
@@ -108,7 +111,13 @@ class FrameRecipe:
             raise ValueError(f"a recipe of schema {document.get('schema')!r}, not {RECIPE_SCHEMA}")
         told = document["model"]
         other = "" if model in (None, told) else told
-        settled = {**_PLAIN, **document, "model": model or told, "model_in_recipe": other}
+        settled = {
+            **_PLAIN,
+            "table": "",
+            **document,
+            "model": model or told,
+            "model_in_recipe": other,
+        }
         named = {field.name: settled[field.name] for field in fields(Rendering)}
         named["size"] = tuple(named["size"])
         named["unconditional"] = named["unconditional"] or ""

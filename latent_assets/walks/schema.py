@@ -180,9 +180,9 @@ class _Walk(_Part):
     """Denoising steps per frame."""
     sampler: Sampler = "ddim"
     """How the noise is walked away: ddim (as the Keras guide), dpm++2m, euler; lcm for models
-    that were distilled for it."""
+    that were distilled for it; tuned as `latent-assets tune-sampler` fitted it to the model."""
     spacing: Spacing = "uniform"
-    """How the sampler's timesteps are spread; lcm has its own."""
+    """How the sampler's timesteps are spread; lcm and tuned have their own."""
     clip_skip: Annotated[int, Field(ge=1, le=12)] = 1
     """Which layer of the text encoder is used, counted from the last: 1."""
     size: Size | None = None

@@ -9,7 +9,7 @@ num_steps: 25           # denoising steps per frame
 batch_size: 6           # frames per forward pass
 # negative_prompt: ""   # what the pictures should not show
 # prompt_syntax: weighted   # (word:1.3), [word], BREAK, more than 75 tokens
-# sampler: ddim         # or dpm++2m, euler, lcm
+# sampler: ddim         # or dpm++2m, euler, lcm, tuned
 # size: 512             # pixels, or [height, width]; default: the model's own size
 # model: embedded       # or stable-diffusion-1, stable-diffusion-2.1, or your own in data/models
 """

@@ -109,7 +109,7 @@ def test_lcm_gives_each_frame_the_noise_of_its_steps(tmp_path):
     ("said", "field", "words"),
     [
         ("sampler: lcm\nspacing: trailing", "spacing", "is `own` for the sampler lcm"),
-        ("spacing: own", "spacing", "is for lcm: leave it out"),
+        ("spacing: own", "spacing", "is for lcm and tuned: leave it out"),
         ("sampler: lcm\nnum_steps: 51", "num_steps", "at most 50 for the sampler lcm"),
         ("clip_skip: 0", "clip_skip", "at least 1"),
     ],

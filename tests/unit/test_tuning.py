@@ -1,0 +1,237 @@
+"""Samplers fitted to a model: the fit, its file beside the model, and walks that ask for it."""
+
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from fakes import FakeNoise, fake_info, fake_studio
+
+from latent_assets.diffusion.fitting import descent
+from latent_assets.diffusion.fitting.rollout import coefficients_of, pull_back, roll
+from latent_assets.diffusion.fitting.trajectory import follow
+from latent_assets.diffusion.schedule import sampling_schedule
+from latent_assets.errors import InvalidWalkError, ModelError, UsageError
+from latent_assets.models.tuned import TunedSampler
+from latent_assets.rendering import render_again, render_frames
+from latent_assets.store import pixel_digest
+from latent_assets.tuning import COMPARED_NAME, Effort, Request, request_for, tune
+from latent_assets.walks.loading import parse_walk
+from latent_assets.walks.recipes import FrameRecipe
+
+SOME = Effort(("a", "b"), ("c",), ("dpm++2m", 20, "karras"), rounds=4)
+WALK = "kind: noise_loop\nprompt: a\nframes: 3\nsampler: tuned\nnum_steps: 4\nguidance_scale: 3\n"
+
+
+def request(steps=4, scale=3):
+    return Request("embedded", steps, Fraction(scale), (32, 32))
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory):
+    """Of 4 steps at scale 3."""
+    return tune(fake_studio(tmp_path_factory.mktemp("tuned")), request(), effort=SOME)
+
+
+@pytest.fixture
+def tuned_studio(tmp_path, table):
+    """A studio whose model has the table."""
+    studio = fake_studio(tmp_path)
+    studio.tuned_samplers.add("embedded", table)
+    return studio
+
+
+def known(rows=6):
+    random = np.random.default_rng(0)
+    noise = FakeNoise(random.standard_normal((rows, 1, 1, 4)).astype(np.float32))
+    start = random.standard_normal((rows, 4, 4, 4)).astype(np.float32)
+    return noise, follow(noise, start, sampling_schedule("dpm++2m", 30, "karras"))
+
+
+def test_a_fit_is_nearer_than_a_sampler_of_as_many_steps():
+    noise, trajectory = known()
+    first = descent.closed_form(noise, trajectory, 6)
+    fit = descent.descend(noise, trajectory, first, 30, 6)
+
+    def apart(each):
+        end, _ = roll(noise, trajectory.start, np.arange(6), each.timesteps, each.weights)
+        return np.mean(descent.distances(end, trajectory.end))
+
+    others = [
+        follow(noise, trajectory.start, sampling_schedule(sampler, 6, spacing)).end
+        for sampler, spacing in (("ddim", "trailing"), ("dpm++2m", "karras"))
+    ]
+    best = min(np.mean(descent.distances(end, trajectory.end)) for end in others)
+    assert apart(first.fit) < best / 2
+    assert apart(fit) < apart(first.fit)
+    again = descent.descend(noise, trajectory, first, 30, 6)
+    assert np.array_equal(again.timesteps, fit.timesteps)
+    assert all(map(np.array_equal, again.weights, fit.weights))
+
+
+def test_the_gradient_of_a_rollout_is_that_of_differences():
+    noise, trajectory = known(3)
+    rows = np.arange(3)
+    start = descent.closed_form(noise, trajectory, 4).fit
+    towards = np.random.default_rng(1).standard_normal(trajectory.end.shape).astype(np.float32)
+    _, steps = roll(noise, trajectory.start, rows, start.timesteps, start.weights)
+    found = pull_back(noise, rows, start.timesteps, start.weights, steps, towards)
+
+    def along(step, column, by):
+        weights = [each.copy() for each in start.weights]
+        weights[step][column] += by
+        end, _ = roll(noise, trajectory.start, rows, start.timesteps, weights)
+        return float(np.sum(end.astype(np.float64) * towards))
+
+    for step, weights in enumerate(start.weights):
+        assert len(weights) == min(2 + step, 4)
+        for column, gradient in enumerate(found.weights[step]):
+            by = 1e-3
+            difference = (along(step, column, by) - along(step, column, -by)) / (2 * by)
+            assert gradient == pytest.approx(difference, rel=0.02, abs=0.05)
+
+
+def test_the_table_makes_the_steps_of_the_fit():
+    noise, trajectory = known(2)
+    fit = descent.closed_form(noise, trajectory, 5).fit
+    end, _ = roll(noise, trajectory.start, np.arange(2), fit.timesteps, fit.weights)
+    table, latents = coefficients_of(fit.timesteps, fit.weights), trajectory.start
+    history = [np.zeros_like(latents)] * 2
+    for timestep, (c0, c1, c2, c3, c4, c5) in zip(fit.timesteps.tolist(), table, strict=True):
+        eps = noise.predict(latents, timestep, np.arange(2))
+        clean = (latents - c0 * eps) / c1
+        latents = c2 * eps + c3 * clean + c4 * history[0] + c5 * history[1]
+        history = [clean, history[0]]
+    assert latents == pytest.approx(end, abs=1e-4)
+
+
+def test_tuning_counts_what_it_does_and_gives_the_same_table_again(tmp_path):
+    studio, made, stages = fake_studio(tmp_path), [], []
+    first = tune(studio, request(), stages.append, made.append, SOME)
+    assert tune(studio, request(), effort=SOME) == first
+    assert 0.8 < sum(made) / SOME.evaluations(4) <= 1
+    assert len(stages) == 4
+    assert first.timesteps[0] == 999
+    assert set(first.distances) == {"tuned", COMPARED_NAME}
+    assert first.weights == fake_info().weights_digest
+
+
+def test_a_walk_is_rendered_with_the_table_and_again(tuned_studio, table):
+    spec = tuned_studio.specify("w", parse_walk(WALK, "w.yaml"))
+    assert (spec.rendering.table, spec.rendering.spacing) == (table.digest, "own")
+    recipes = spec.recipes()
+    assert recipes[0].as_dict()["table"] == table.digest
+    render_frames(tuned_studio, recipes, batch_size=2)
+    receipt = tuned_studio.frames.read_receipt(recipes[1].key)
+    again = FrameRecipe.from_dict(receipt.recipe)
+    assert again.key == recipes[1].key
+    assert pixel_digest(render_again(tuned_studio, [again])[0]) == receipt.pixel_digest
+
+
+def test_another_table_is_another_frame_and_the_old_one_is_missed_in_words(tuned_studio):
+    before = tuned_studio.specify("w", parse_walk(WALK, "w.yaml")).recipes()
+    changed = tune(tuned_studio, request(), effort=Effort(("d",), ("c",), SOME.limit, rounds=1))
+    path = tuned_studio.tuned_samplers.add("embedded", changed)
+    after = tuned_studio.specify("w", parse_walk(WALK, "w.yaml")).recipes()
+    assert before[0].key != after[0].key
+    assert len(json.loads(path.read_text())["samplers"]) == 1
+    with pytest.raises(ModelError, match="sampled with a table of embedded that is not there"):
+        render_frames(tuned_studio, before, batch_size=3)
+
+
+def test_a_frame_without_a_table_keeps_its_key(tuned_studio):
+    text = WALK.replace("tuned", "ddim")
+    (recipe, *_) = tuned_studio.specify("w", parse_walk(text, "w.yaml")).recipes()
+    assert "table" not in recipe.as_dict()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            WALK.replace("num_steps: 4", "num_steps: 5"),
+            "of 5 steps at guidance scale 3. There are 4 steps at 3. To make one:",
+        ),
+        (WALK.replace("scale: 3", "scale: 4.5"), "There are 4 steps at 3. To make one"),
+        (f"{WALK}model: mine\n", "latent-assets tune-sampler mine --steps 4"),
+        (
+            "kind: guidance_sweep\nprompt: a\nguidance_scales: [3]\nsampler: tuned\nnum_steps: 4\n",
+            "fitted to one guidance scale",
+        ),
+    ],
+)
+def test_a_walk_without_its_table_is_told_what_there_is(tuned_studio, text, words):
+    with pytest.raises(InvalidWalkError) as told:
+        tuned_studio.specify("w", parse_walk(text, "w.yaml"))
+    (problem,) = told.value.problems
+    assert problem.field == "sampler"
+    assert words in problem.message
+
+
+def test_tables_of_other_weights_are_not_taken(tuned_studio):
+    other = fake_studio(tuned_studio.settings.data, weights="others")
+    with pytest.raises(InvalidWalkError, match="has no tuned sampler"):
+        other.specify("w", parse_walk(WALK, "w.yaml"))
+
+
+def test_there_is_no_draft_of_a_fitted_sampler(tuned_studio):
+    with pytest.raises(UsageError, match="was fitted to 4 steps"):
+        tuned_studio.specify("w", parse_walk(WALK, "w.yaml"), draft=True)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"timesteps": [999, 999, 500, 1]},
+        {"timesteps": [999, 500, 1]},
+        {"timesteps": [999, 700, 500, -1]},
+        {"guidance_scale": "1e99"},
+        {"guidance_scale": "1/0"},
+        {"coefficients": [[0.1, 0, 0, 0, 0, 0]] * 4},
+        {"coefficients": [[0.1, 1, 0, 0, 0, 1e300]] * 4},
+        {"coefficients": [[0.1, 1, 0, 0, 0]] * 4},
+        {"weights": 7},
+        {"more": 1},
+    ],
+)
+def test_a_wrong_file_of_tables_is_told(tuned_studio, change):
+    path = tuned_studio.tuned_samplers.path("embedded")
+    document = json.loads(path.read_text())
+    document["samplers"][0] |= change
+    path.write_text(json.dumps(document))
+    with pytest.raises(ModelError, match=r"embedded\.samplers\.json is no file of sampler tables"):
+        tuned_studio.tuned_samplers.of("embedded")
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"schema": 2, "samplers": []}', "NaN"])
+def test_a_file_that_is_no_table_at_all_is_told(tuned_studio, text):
+    tuned_studio.tuned_samplers.path("embedded").write_text(text)
+    with pytest.raises(InvalidWalkError, match="is no file of sampler tables"):
+        tuned_studio.specify("w", parse_walk(WALK, "w.yaml"))
+
+
+def test_tables_of_other_steps_stay_and_of_the_same_are_replaced(tuned_studio):
+    tables = tuned_studio.tuned_samplers
+    (first,) = tables.of("embedded")
+    more = TunedSampler(
+        **{
+            **first.model_dump(),
+            "timesteps": first.timesteps[:3],
+            "coefficients": first.coefficients[:3],
+        }
+    )
+    tables.add("embedded", more)
+    tables.add("embedded", first)
+    assert sorted(each.num_steps for each in tables.of("embedded")) == [3, 4]
+    assert tables.find("embedded", first.weights, 4, Fraction(3)) == first
+
+
+@pytest.mark.parametrize(
+    ("steps", "size", "words"),
+    [(1, None, "1 steps"), (101, None, "101 steps"), (4, (20, 32), "multiple of 8")],
+)
+def test_what_cannot_be_fitted_is_told(steps, size, words):
+    with pytest.raises(UsageError, match=words):
+        request_for(fake_info(), steps, Fraction(3), size)

@@ -15,7 +15,8 @@ $(shell rm -f $(READY))
 endif
 endif
 
-.PHONY: help setup demo test test-installed test-slow test-parity check format ui clean
+CHOSEN ?=
+.PHONY: help setup demo test test-installed test-slow test-cluster test-parity check format ui clean
 
 help:
 	@echo "make demo       set up and render the first walk"
@@ -24,6 +25,7 @@ help:
 	@echo "make ui         open the web UI"
 	@echo "make check      lint, types, walls between the rooms"
 	@echo "make test-slow  the slow tests: kill -9, full disks, the web UI, S3, the training pipeline"
+	@echo "make test-cluster  workers, Redis and PostgreSQL that are killed: 3 minutes; needs redis-server and postgresql"
 	@echo "make test-parity  Stable Diffusion's real architecture against KerasCV and diffusers: 9 GB, an hour or more"
 
 setup: $(READY)
@@ -51,7 +53,11 @@ test: $(VOCABULARY)
 	$(BIN)/python -m pytest -q -m "not slow"
 
 test-slow: setup
-	$(BIN)/python -m pytest -q -m "slow and not parity"
+	$(BIN)/python -m pytest -q -m "slow and not parity and not cluster"
+
+# CHOSEN: of these tests, as -k of pytest has it.
+test-cluster: setup
+	$(BIN)/python -m pytest -q -m cluster -k "$(CHOSEN)"
 
 $(JUDGE)/.ready: judge-constraints.txt
 	$(PYTHON) -m venv $(JUDGE)

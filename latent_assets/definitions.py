@@ -28,4 +28,4 @@ def _added() -> dg.Definitions:
     return dg.load_from_defs_folder(path_within_project=folder)
 
 
-defs = alone(dg.Definitions.merge(build_defs(Studio.open(_settings)), _added()))
+defs = alone(dg.Definitions.merge(build_defs(Studio.open(_settings)), _added()), _settings)

@@ -102,6 +102,13 @@ def hearing(at_once: Callable[[int], None] | None = None) -> Iterator[None]:
         _heard.hearing = False
 
 
+def forget() -> None:
+    """In a process that was forked: signals to it are not its parent's, and nobody hears them."""
+    global _heard  # noqa: PLW0603 - what was inherited is the parent's
+    signal.set_wakeup_fd(-1)
+    _heard = _Heard()
+
+
 @contextlib.contextmanager
 def telling(listener: Callable[[int], None]) -> Iterator[None]:
     """In the block, the listener is told of the first signal, in another thread."""

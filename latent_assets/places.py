@@ -73,3 +73,9 @@ def local_path(url: str, what: str) -> Path:
             f"{what} is {url!r}", "In a file URL, write ? as %3F and # as %23; or write the path."
         )
     return Path(os.path.normpath(unquote(parts.path)))
+
+
+def without_password(url: str) -> str:
+    """An address for people, without what stands before its host: redis://host:6379/0."""
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}"

@@ -21,6 +21,9 @@ from latent_assets.shipped import SHIPPED_MODELS
 PREFIX = "LATENT_ASSETS_"
 ALGORITHMS = ("es256", "es384", "es512", "ps256", "ps384", "ps512", "ed25519")
 """Kinds of keys that C2PA takes."""
+IN_PROCESS, CELERY = EXECUTORS = ("in_process", "celery")
+BROKERS = ("redis", "rediss")
+DATABASES = ("postgresql", "postgresql+psycopg2")
 MODELS = BUILT_IN
 """The built-in models; those of a data folder are in its models/."""
 
@@ -57,6 +60,15 @@ class Settings:
     """The kind of the key: es256, es384, es512, ps256, ps384, ps512 or ed25519."""
     reference: bool = False
     """KerasCV's own order of operations: bit-identical to `generate_image`, and slower."""
+
+    executor: str = IN_PROCESS
+    """What carries out the steps of a run: in_process, or celery, for workers on several GPUs."""
+    broker: str = field(default="", repr=False)
+    """Of celery: redis://:PASSWORD@HOST:6379/0, or rediss:// for TLS."""
+    database: str = field(default="", repr=False)
+    """PostgreSQL for Dagster's records, postgresql://USER:PASSWORD@HOST/NAME; default: SQLite."""
+    patience: int = 0
+    """Seconds for which an object store that does not answer is asked again; celery: 120."""
 
     @classmethod
     def from_environment(
@@ -99,6 +111,13 @@ class Settings:
                 "Files are signed by a certificate and its key: set both, or neither.",
             )
         data = folder("DATA") or default.data
+        executor = _choice("EXECUTOR", get("EXECUTOR") or default.executor, EXECUTORS)
+        broker = _url("BROKER", get("BROKER"), BROKERS)
+        if executor == CELERY and not broker:
+            raise UsageError(
+                f"{PREFIX}EXECUTOR is celery, and {PREFIX}BROKER is not set",
+                "Celery needs a broker: redis://HOST:6379/0.",
+            )
         return cls(
             data=data,
             store=get("STORE") and places.storage(get("STORE"), PREFIX + "STORE"),
@@ -116,6 +135,13 @@ class Settings:
                 "C2PA_ALGORITHM", get("C2PA_ALGORITHM") or default.c2pa_algorithm, ALGORITHMS
             ),
             reference=_switch("REFERENCE", get("REFERENCE") or "off"),
+            executor=executor,
+            broker=broker,
+            # SQLAlchemy takes another driver than Dagster's, if none is named.
+            database=_url("DATABASE", get("DATABASE"), DATABASES).replace(
+                "postgresql://", f"{DATABASES[1]}://"
+            ),
+            patience=_whole("PATIENCE", get("PATIENCE") or ("120" if executor == CELERY else "0")),
         )
 
     def to_environment(self) -> dict[str, str]:
@@ -135,6 +161,10 @@ class Settings:
             "C2PA_KEY": _absolute(self.c2pa_key),
             "C2PA_ALGORITHM": self.c2pa_algorithm,
             "REFERENCE": _on_or_off(self.reference),
+            "EXECUTOR": self.executor,
+            "BROKER": self.broker,
+            "DATABASE": self.database,
+            "PATIENCE": str(self.patience),
         }
         return {PREFIX + name: value for name, value in said.items()}
 
@@ -160,8 +190,8 @@ class Settings:
 
     @property
     def dagster_home(self) -> Path:
-        """DAGSTER_HOME: runs, events, schedules."""
-        return self.data / "dagster"
+        """DAGSTER_HOME: runs, events, schedules; another one if these are in a database."""
+        return self.data / ("dagster-cluster" if self.database else "dagster")
 
     @property
     def dagster_opened(self) -> Path:
@@ -223,6 +253,20 @@ def _whole(name: str, value: str) -> int:
     if not value.isdecimal():
         raise UsageError(f"{PREFIX}{name} is {value!r}", "It must be a whole number, 0 or more.")
     return int(value)
+
+
+def _url(name: str, value: str, schemes: tuple[str, ...]) -> str:
+    """The URL as it is, or nothing; errors do not show it, as it may hold a password."""
+    if not value:
+        return ""
+    found = value.partition("://")[0]
+    if found not in schemes:
+        shown = found if "://" in value else "(no URL)"
+        raise UsageError(
+            f"{PREFIX}{name} begins with {shown!r}",
+            f"It must be a URL that begins with {' or '.join(f'{each}://' for each in schemes)}.",
+        )
+    return value
 
 
 def _on_or_off(value: bool) -> str:

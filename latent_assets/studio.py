@@ -193,14 +193,15 @@ class Studio:
         options = EngineOptions(
             settings.precision, settings.jit, settings.reference, settings.truncate
         )
+        url, patience_s = settings.store_url, float(settings.patience)
         return cls(
             settings=settings,
-            frames=FrameStore(settings.store_url),
-            encodings=EncodingStore(settings.store_url),
-            timings=Timings(settings.store_url),
-            features=EncodingStore(settings.store_url, folder=FEATURES),
-            timelines=TimelineStore(settings.store_url),
-            upscaled=FrameStore(settings.store_url, folder=UPSCALED),
+            frames=FrameStore(url, patience_s=patience_s),
+            encodings=EncodingStore(url, patience_s=patience_s),
+            timings=Timings(url, patience_s=patience_s),
+            features=EncodingStore(url, patience_s=patience_s, folder=FEATURES),
+            timelines=TimelineStore(url, patience_s=patience_s),
+            upscaled=FrameStore(url, patience_s=patience_s, folder=UPSCALED),
             describe_model=lambda name: registry.describe_model(name, source),
             load_engine=lambda name: registry.load_engine(name, source, options),
             read_prompt=lambda name, text, syntax: registry.read_prompt(

@@ -39,4 +39,5 @@ def _before_batch(done: int) -> None:
         time.sleep(0.05)
 
 
-defs = alone(build_defs(fake_studio(DATA, before_batch=_before_batch)))
+studio = fake_studio(DATA, before_batch=_before_batch)
+defs = alone(build_defs(studio), studio.settings)

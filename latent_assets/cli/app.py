@@ -18,6 +18,7 @@ from latent_assets.cli import (
     ui,
     walks,
     watching,
+    worker,
 )
 from latent_assets.cli.epilogs import EXIT_CODES, SETTINGS, add_epilogs
 
@@ -54,6 +55,7 @@ for module in (
     tuning,
     system,
     ui,
+    worker,
     doctor,
 ):
     module.register(app)

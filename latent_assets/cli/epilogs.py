@@ -36,6 +36,7 @@ EXAMPLES = {
     "stats": ("stats", "stats --json"),
     "gc": ("gc",),
     "ui": ("ui", "ui --port 3001 --no-open"),
+    "worker": ("worker", "worker --queue gpu --gpu 0", "worker --queue cpu"),
     "vocabulary": ("vocabulary", "vocabulary purple kangaroo"),
     "doctor": ("doctor", "doctor --json"),
 }

@@ -23,12 +23,14 @@ from latent_assets.cli.common import (
     warn,
 )
 from latent_assets.cli.many import Chosen, Result, choose, render_each
+from latent_assets.cli.overseen import check_is_known, run_by_workers
 from latent_assets.early_look import early_look_path
 from latent_assets.errors import LatentAssetsError, UsageError
 from latent_assets.progress import Bar, bar_of, duration
+from latent_assets.settings import CELERY
 from latent_assets.sharing import Part, render_part
 from latent_assets.store import claims
-from latent_assets.studio import Studio, WalkSpec, with_metadata, with_outputs
+from latent_assets.studio import Plan, Studio, WalkSpec, with_metadata, with_outputs
 from latent_assets.walks.library import WalkLibrary
 
 OUTPUTS = ("animation", "grid", "report", "page")
@@ -86,7 +88,9 @@ def render(
 ) -> None:
     """Render walks. Frames that are in the store are not rendered again."""
     studio = open_studio()
-    part = None if shard is None else _part(shard, output is None and metadata is None)
+    told = output is not None or metadata is not None
+    part = None if shard is None else _part(shard, not told)
+    overseen = part is None and studio.settings.executor == CELERY
     if output is not None:
         studio = with_outputs(studio, places.folder(str(output), "--output"))
     if metadata is not None:
@@ -97,6 +101,8 @@ def render(
         warn((UNMARKED,))
 
     def render_walk(walk: Chosen) -> Result:
+        if overseen:
+            check_is_known(walk.library, walk.name, told=told)
         return render_and_tell(studio, walk, overrides, part=part, as_json=as_json)
 
     if walks and len(chosen) == 1:
@@ -140,7 +146,7 @@ def _render(studio: Studio, walk: Chosen, overrides: Mapping[str, Any]) -> Resul
     if plan.to_render:
         err.print(f"While it renders, see {early_look_path(studio, spec)}", markup=False)
     with bar_of(spec, plan) as bar:
-        made = _run(studio, library, spec, bar, overrides)
+        made = _run(studio, library, spec, plan, bar, overrides)
     return Result(
         spec.published,
         {
@@ -230,6 +236,7 @@ def _run(
     studio: Studio,
     library: WalkLibrary,
     spec: WalkSpec,
+    plan: Plan,
     bar: Bar,
     overrides: Mapping[str, Any],
 ) -> Made:
@@ -241,24 +248,28 @@ def _run(
     from latent_assets.orchestration.quiet import without_raw_words
     from latent_assets.orchestration.stopping import whole_run
 
-    onlooker = Onlooker(bar.on_frames, bar.on_places, bar.on_upscaled, bar.on_waiting)
-    defs = build_defs(studio, library=library, onlooker=onlooker)
+    config = {
+        "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+        "ops": {"walk_spec": {"config": {k: v for k, v in overrides.items() if v}}},
+    }
     with (
         open_instance(studio.settings) as instance,
         whole_run(instance) as run_id,
         without_raw_words(),
     ):
-        result = defs.resolve_job_def("render_walk").execute_in_process(
-            run_config={
-                "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
-                "ops": {"walk_spec": {"config": {k: v for k, v in overrides.items() if v}}},
-            },
-            instance=instance,
-            partition_key=spec.name,
-            tags=RETRY_WHOLE_RUNS,
-            raise_on_error=False,
-            run_id=run_id,
-        )
+        if studio.settings.executor == CELERY:
+            result: Any = run_by_workers(studio, instance, spec, plan, bar, config, run_id)
+        else:
+            onlooker = Onlooker(bar.on_frames, bar.on_places, bar.on_upscaled, bar.on_waiting)
+            defs = build_defs(studio, library=library, onlooker=onlooker)
+            result = defs.resolve_job_def("render_walk").execute_in_process(
+                run_config=config,
+                instance=instance,
+                partition_key=spec.name,
+                tags=RETRY_WHOLE_RUNS,
+                raise_on_error=False,
+                run_id=run_id,
+            )
         if not result.success:
             if interrupts.asked():
                 raise KeyboardInterrupt

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from latent_assets.digests import digest_of
 from latent_assets.orchestration import show
+from latent_assets.orchestration.employment import ON_A_GPU, QUEUE, check_suits, given_back
 from latent_assets.orchestration.failures import told
 from latent_assets.orchestration.here import Here
 from latent_assets.orchestration.instance import bury_dead_runs
@@ -19,7 +20,7 @@ from latent_assets.orchestration.pool import manners_of
 from latent_assets.orchestration.progress import Onlooker
 from latent_assets.orchestration.timeline import paced, timeline_asset
 from latent_assets.rendering import encode_prompts
-from latent_assets.settings import MODELS
+from latent_assets.settings import CELERY, MODELS
 from latent_assets.studio import Studio, WalkSpec
 from latent_assets.walks.library import WalkLibrary
 from latent_assets.walks.loading import check_name, document_walk
@@ -61,6 +62,7 @@ def spec_assets(here: Here, partitions: dg.PartitionsDefinition) -> list[dg.Asse
         **common,
         group_name=ENCODE,
         kinds={"tensorflow"},
+        op_tags=ON_A_GPU,
         description="The prompts as the model reads them; the last is the unconditional one.",
     )
     def text_encodings(
@@ -70,8 +72,10 @@ def spec_assets(here: Here, partitions: dg.PartitionsDefinition) -> list[dg.Asse
         onlooker: dg.ResourceParam[Onlooker],
     ) -> dg.Output[np.ndarray]:
         spec = WalkSpec.from_json(walk_spec)
-        manners = manners_of(context.op_execution_context, onlooker)
-        with told():
+        op_context = context.op_execution_context
+        manners = manners_of(op_context, onlooker)
+        with given_back(op_context), told():
+            check_suits(op_context, studio, spec.rendering)
             encodings = encode_prompts(studio, spec.rendering, spec.prompts, manners)
         return _array_output(
             encodings,
@@ -199,6 +203,7 @@ def _specified(
         plan = studio.plan(spec)
     for warning in plan.warnings:
         context.log.warning(warning)
+    _route(context, studio, walk)
     if spec.variant:
         context.log.info("the files are published as %s, beside the walk's own", spec.published)
     document = spec.to_json()
@@ -221,6 +226,13 @@ def _specified(
         data_version=dg.DataVersion(spec.version),
         tags={} if spec.variant else {RENDERED: walk_version(walk)},
     )
+
+
+def _route(context: dg.AssetExecutionContext, studio: Studio, walk: Walk) -> None:
+    """In a cluster: the run's chunks go to the walk's queue, unless the run was told another."""
+    elsewhere = walk.queue != ON_A_GPU[QUEUE] and QUEUE not in context.run.tags
+    if elsewhere and studio.settings.executor == CELERY:
+        context.instance.add_run_tags(context.run_id, {QUEUE: walk.queue})
 
 
 def _array_output(array: np.ndarray, metadata: dict) -> dg.Output[np.ndarray]:

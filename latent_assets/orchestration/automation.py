@@ -11,7 +11,6 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 from latent_assets.orchestration.here import Here
 from latent_assets.orchestration.observing import observations
-from latent_assets.orchestration.one_process import one_process
 from latent_assets.studio import Studio
 from latent_assets.walks.library import WalkLibrary
 from latent_assets.walks.schema import Walk
@@ -46,13 +45,16 @@ def walk_file_asset(here: Here, partitions: dg.PartitionsDefinition) -> dg.Asset
 
 
 def render_job(
-    here: Here, partitions: dg.PartitionsDefinition, assets: Sequence[dg.AssetsDefinition]
+    here: Here,
+    partitions: dg.PartitionsDefinition,
+    assets: Sequence[dg.AssetsDefinition],
+    executor: dg.ExecutorDefinition,
 ) -> UnresolvedAssetJobDefinition:
-    """Everything of one walk, and nothing else. One process: the model is loaded once."""
+    """Everything of one walk, and nothing else."""
     return dg.define_asset_job(
         here.name("render_walk"),
         selection=dg.AssetSelection.assets(*(key for each in assets for key in each.keys)),
-        executor_def=one_process,
+        executor_def=executor,
         partitions_def=partitions,
         tags=RETRY_WHOLE_RUNS,
         description="Render one walk, from its file to its outputs.",

@@ -16,6 +16,7 @@ from latent_assets.orchestration.automation import (
 from latent_assets.orchestration.changed_documents import changed_documents_sensor
 from latent_assets.orchestration.changed_walks import changed_walks_sensor
 from latent_assets.orchestration.checks import frame_checks
+from latent_assets.orchestration.employment import ordered_walks
 from latent_assets.orchestration.frames import frames_asset
 from latent_assets.orchestration.here import Here
 from latent_assets.orchestration.instance import show_life, watch
@@ -30,6 +31,8 @@ from latent_assets.orchestration.progress import Onlooker
 from latent_assets.orchestration.stopping import cancelled_if_asked
 from latent_assets.orchestration.unevaluated import no_check_left_open
 from latent_assets.orchestration.upscaled import upscaled_frames_asset
+from latent_assets.settings import CELERY, Settings
+from latent_assets.store.objects import open_objects
 from latent_assets.studio import Studio
 from latent_assets.walks.library import WalkLibrary
 
@@ -66,7 +69,7 @@ def build_defs(
         },
         None if source is None else source.key,
     )
-    names = library.names()
+    names = sorted({*library.names(), *ordered_walks})
     partitions = dg.StaticPartitionsDefinition(names) if source is None else _partitions(source)
     assets = [
         *spec_assets(here, partitions),
@@ -75,7 +78,8 @@ def build_defs(
         *output_assets(here, partitions),
         page_asset(here, partitions),
     ]
-    job = render_job(here, partitions, assets)
+    executor = executor_of(studio.settings, here)
+    job = render_job(here, partitions, assets, executor)
     if source is None:
         assets = [walk_file_asset(here, partitions), *assets]
         sensor = changed_walks_sensor(here, names, job)
@@ -88,7 +92,10 @@ def build_defs(
         jobs=[job],
         schedules=timed,
         sensors=[sensor],
-        resources={here.life: _living(here, studio), here.values: NativeIOManager(storage)},
+        resources={
+            here.life: _living(here, studio),
+            here.values: _values(studio.settings, storage),
+        },
     )
 
 
@@ -102,13 +109,30 @@ def _partitions(source: dg.AssetsDefinition | dg.AssetSpec) -> dg.PartitionsDefi
     return source.partitions_def
 
 
-def alone(defs: dg.Definitions) -> dg.Definitions:
+def alone(defs: dg.Definitions, settings: Settings) -> dg.Definitions:
     """Walks that have a code location to themselves, as in the project's own web UI.
 
-    All its runs, of whatever assets, are one process each: the model is loaded once, not once per
-    chunk. Beside assets of somebody else that is not ours to say.
+    All its runs, of whatever assets, are one process each, or steps of workers. Beside assets of
+    somebody else that is not ours to say.
     """
-    return dg.Definitions.merge(defs, dg.Definitions(executor=one_process))
+    return dg.Definitions.merge(defs, dg.Definitions(executor=executor_of(settings, Here())))
+
+
+def executor_of(settings: Settings, here: Here) -> dg.ExecutorDefinition:
+    """One process for a run, so that the model is loaded once, not once per chunk; or workers."""
+    if settings.executor != CELERY:
+        return one_process
+    from latent_assets.orchestration.cluster.executor import celery_executor  # noqa: PLC0415
+
+    return celery_executor(settings, here)
+
+
+def _values(settings: Settings, storage: Path) -> dg.IOManager:
+    if settings.executor != CELERY:
+        return NativeIOManager(storage)
+    from latent_assets.orchestration.cluster.values import StoreIOManager  # noqa: PLC0415
+
+    return StoreIOManager(open_objects(settings.store_url, patience_s=settings.patience))
 
 
 def _living(here: Here, studio: Studio) -> dg.ResourceDefinition:
@@ -116,7 +140,9 @@ def _living(here: Here, studio: Studio) -> dg.ResourceDefinition:
 
     @dg.resource(description="Models and stores, opened from the settings.")
     def studio_of_run(context: dg.InitResourceContext) -> Iterator[Studio]:
-        if context.run is None or context.instance is None:
+        # In a cluster the executor shows the run's life: a step's worker is not the run.
+        in_cluster = studio.settings.executor == CELERY
+        if context.run is None or context.instance is None or in_cluster:
             yield studio
             return
         home = studio.settings.dagster_home

@@ -16,6 +16,7 @@ from latent_assets.media import root_digest
 from latent_assets.orchestration import show
 from latent_assets.orchestration.assets import CODE_VERSION, OWNERS
 from latent_assets.orchestration.early import look_of
+from latent_assets.orchestration.employment import ON_A_GPU, check_suits, given_back
 from latent_assets.orchestration.failures import told
 from latent_assets.orchestration.here import Here
 from latent_assets.orchestration.memory import Memory
@@ -85,7 +86,8 @@ def render_chunk(
             result=result,
         )
 
-    with told():
+    with given_back(context), told():
+        check_suits(context, studio, spec.rendering)
         persistently(attempt, context.log.warning)
     for problem in result.damaged:
         context.log.warning(problem)
@@ -188,7 +190,7 @@ def frames_asset(here: Here, partitions: dg.PartitionsDefinition) -> dg.AssetsDe
     render = here.op(
         render_chunk,
         description="Render the frames of a chunk that are not in the store.",
-        tags={"dagster-celery/queue": "gpu"},
+        tags=ON_A_GPU,
     )
     collect = here.op(
         collect_frames,

@@ -6,10 +6,8 @@ holds, ends those runs and frees their places.
 """
 
 import contextlib
-import errno
 import os
 import shutil
-import sqlite3
 import threading
 import time
 from collections.abc import Iterator
@@ -19,18 +17,20 @@ from typing import IO
 import dagster as dg
 import yaml
 
-from latent_assets.errors import LatentAssetsError, UsageError
+from latent_assets.errors import UsageError
 from latent_assets.orchestration.tables import have_two_versions, leave_one_version
+from latent_assets.orchestration.trouble import MEND_CONFIG, in_words
 from latent_assets.orchestration.unevaluated import close_checks
-from latent_assets.settings import Settings
+from latent_assets.settings import PREFIX, Settings
 from latent_assets.shipped import SHIPPED
 from latent_assets.store.atomic import is_temporary, replacing, temporary_name
-from latent_assets.store.failures import explain, explaining
+from latent_assets.store.failures import explaining
 from latent_assets.store.locks import NoLocksError, lock
 from latent_assets.store.plain import plain_name
 from latent_assets.walks.problems import printable
 
 TEMPLATE = SHIPPED / "dagster" / "dagster.yaml"
+CLUSTER = SHIPPED / "dagster" / "cluster.yaml"
 ALIVE = "alive"
 """Folder of the locks, in DAGSTER_HOME."""
 DOOR = ".opening"
@@ -38,10 +38,6 @@ DOOR = ".opening"
 WATCH_S = 5.0
 _ATTEMPTS = 5
 _MOST_CONFIG_BYTES = 2**20
-_MEND_CONFIG = "Mend it, or move it away: the project's own then takes its place."
-_MOST_REASONS = 300
-_DAMAGED = ("not a database", "malformed", "corrupt")
-_NO_ROOM_BYTES = 2**20
 _held: dict[Path, IO[str]] = {}
 """The locks of this process."""
 
@@ -54,9 +50,11 @@ def prepare_home(settings: Settings) -> Path:
         home.mkdir(parents=True, exist_ok=True)
         if not config.exists():
             with replacing(config) as temporary:
-                shutil.copyfile(TEMPLATE, temporary)
+                shutil.copyfile(CLUSTER if settings.database else TEMPLATE, temporary)
     _check_config(config)
     os.environ["DAGSTER_HOME"] = plain_name(home)
+    if settings.database:  # cluster.yaml names the variable, so that no file holds the password
+        os.environ[f"{PREFIX}DATABASE"] = settings.database
     return home
 
 
@@ -64,20 +62,20 @@ def _check_config(config: Path) -> None:
     """Dagster would answer a file that is no settings with its own stack trace."""
     try:
         if config.stat().st_size > _MOST_CONFIG_BYTES:
-            raise UsageError(f"{config} is larger than 1 MiB", _MEND_CONFIG)
+            raise UsageError(f"{config} is larger than 1 MiB", MEND_CONFIG)
         document = yaml.safe_load(config.read_bytes())
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         first = str(error).splitlines()[0]
-        raise UsageError(f"{config} is no YAML: {printable(first)}", _MEND_CONFIG) from None
+        raise UsageError(f"{config} is no YAML: {printable(first)}", MEND_CONFIG) from None
     if document is not None and not isinstance(document, dict):
-        raise UsageError(f"{config} holds no settings of Dagster", _MEND_CONFIG)
+        raise UsageError(f"{config} holds no settings of Dagster", MEND_CONFIG)
 
 
 @contextlib.contextmanager
 def open_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
     """The instance; its runs are seen in the web UI as well."""
     home = prepare_home(settings)
-    with _in_words(home), _open(home) as instance:
+    with in_words(home, settings.database), _open(home) as instance:
         if not settings.dagster_opened.exists():
             settings.dagster_opened.touch()
         bury_dead_runs(instance, home)
@@ -174,53 +172,6 @@ def _if_nobody_holds(path: Path) -> Iterator[bool]:
             yield False
         else:
             yield True
-
-
-@contextlib.contextmanager
-def _in_words(home: Path) -> Iterator[None]:
-    """What the disk does to Dagster's database is told as what it does to our files is."""
-    try:
-        yield
-    except Exception as error:
-        told = _told(home, error)
-        if told is None:
-            raise
-        raise told from None
-
-
-def _told(home: Path, error: BaseException) -> LatentAssetsError | None:
-    """The error in words, by what it comes from; None if it is a defect of ours."""
-    while error.__cause__ is not None and not isinstance(error, LatentAssetsError):
-        error = error.__cause__
-    if isinstance(error, LatentAssetsError):
-        return error
-    if isinstance(error, OSError):
-        return explain("use", str(error.filename or home), error)
-    if isinstance(error, dg.DagsterInvalidConfigError):
-        reasons = printable("; ".join(each.message for each in error.errors))
-        told = f"{home / 'dagster.yaml'} is refused by Dagster: {reasons[:_MOST_REASONS]}"
-        return UsageError(told, _MEND_CONFIG)
-    return _told_by_sqlite(home, error) if isinstance(error, sqlite3.DatabaseError) else None
-
-
-def _told_by_sqlite(home: Path, error: sqlite3.DatabaseError) -> LatentAssetsError | None:
-    """SQLite has words alone, no numbers; a journal that does not fit is an I/O error to it."""
-    words = str(error)
-    if any(word in words for word in _DAMAGED):
-        return LatentAssetsError(
-            f"Dagster's records in {home} are damaged: {error}",
-            f"Move {home / 'history'} and {home / 'schedules'} away: runs are then counted anew."
-            " Frames, walks and finished files are not in them.",
-        )
-    if not isinstance(error, sqlite3.OperationalError):
-        return None
-    if "full" in words or shutil.disk_usage(home).free < _NO_ROOM_BYTES:
-        number = errno.ENOSPC
-    elif "readonly" in words or "unable to open" in words:
-        number = errno.EACCES
-    else:
-        return None
-    return explain("write Dagster's records in", str(home), OSError(number, os.strerror(number)))
 
 
 def _open(home: Path) -> dg.DagsterInstance:

@@ -58,13 +58,16 @@ class NativeIOManager(dg.IOManager):
         )
 
     def _stem(self, context: dg.OutputContext | dg.InputContext) -> Path:
-        if context.has_asset_key:
-            parts = [*context.asset_key.path]
-            if context.has_asset_partitions:
-                parts.append(context.asset_partition_key)
-            return self.base.joinpath("assets", *parts)
-        assert isinstance(context, dg.OutputContext)
-        return self.base.joinpath("runs", *context.get_identifier())
+        return self.base.joinpath(*name_of(context))
+
+
+def name_of(context: dg.OutputContext | dg.InputContext) -> tuple[str, ...]:
+    """A value's place: that of an asset of a walk, or of a step's output in one run."""
+    if context.has_asset_key:
+        walk = [context.asset_partition_key] if context.has_asset_partitions else []
+        return ("assets", *context.asset_key.path, *walk)
+    assert isinstance(context, dg.OutputContext)
+    return ("runs", *context.get_identifier())
 
 
 def _read_array(path: Path) -> np.ndarray:
@@ -81,11 +84,12 @@ def _undamaged(path: Path, read: Callable[[Path], Any], context: dg.InputContext
         return read(path)
     except (ValueError, EOFError) as error:
         raise LatentAssetsError(
-            f"{path} is damaged ({error})", f"Materialize {_what_made(context)} again."
+            f"{path} is damaged ({error})", f"Materialize {what_made(context)} again."
         ) from error
 
 
-def _what_made(context: dg.InputContext) -> str:
+def what_made(context: dg.InputContext) -> str:
+    """The asset that is to be materialized again, in words."""
     if not context.has_asset_key:
         return "the walk"  # a value between the steps of one run
     walk = f" of {context.asset_partition_key}" if context.has_asset_partitions else ""

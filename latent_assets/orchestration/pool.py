@@ -8,10 +8,11 @@ take their place themselves; limits and places are Dagster's, and shown in its w
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 
 import dagster as dg
 
+from latent_assets.orchestration.employment import employment
 from latent_assets.orchestration.progress import Onlooker
 from latent_assets.orchestration.stopping import finished_batch
 from latent_assets.rendering import Manners
@@ -32,10 +33,17 @@ def manners_of(context: dg.OpExecutionContext, onlooker: Onlooker) -> Manners:
         onlooker.on_waiting(why)
 
     step_key = context.get_step_execution_context().step.key
+
+    def turn() -> AbstractContextManager[None]:
+        if employment().is_worker:  # it has a GPU to itself, and takes one step at a time
+            return nullcontext()
+        return place(context.instance, context.run_id, step_key, tell)
+
     return Manners(
-        turn=lambda: place(context.instance, context.run_id, step_key, tell),
+        turn=turn,
         batch=finished_batch,
         load=lambda model: loading(model, context.log.info, onlooker.on_waiting),
+        shared=employment().is_worker,
     )
 
 

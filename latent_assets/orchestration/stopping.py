@@ -19,6 +19,7 @@ from dagster._utils.interrupts import check_captured_interrupt
 
 from latent_assets import interrupts
 from latent_assets.errors import LatentAssetsError
+from latent_assets.orchestration.employment import employment
 
 DELAYS_S = (2.0, 4.0)
 """Before the second attempt, and before the third."""
@@ -35,6 +36,7 @@ _asking = Lock()
 @contextmanager
 def finished_batch() -> Iterator[None]:
     """What is computed in the block is finished and stored before an interrupt is heeded."""
+    employment().before_batch()
     try:
         with interrupts.deferred():
             yield

@@ -10,6 +10,7 @@ from latent_assets.digests import digest_of
 from latent_assets.errors import LatentAssetsError
 from latent_assets.orchestration import show
 from latent_assets.orchestration.early import look_of
+from latent_assets.orchestration.employment import ON_A_GPU, check_suits, given_back
 from latent_assets.orchestration.failures import told
 from latent_assets.orchestration.here import Here
 from latent_assets.orchestration.pool import manners_of
@@ -46,6 +47,7 @@ def timeline_asset(here: Here, common: dict[str, Any]) -> dg.AssetsDefinition:
         **common,
         group_name="plan",
         kinds={"tensorflow", "json"},
+        op_tags=ON_A_GPU,
         description="Where the frames stand, if the walk's `pace` asks for even steps to the eye.",
     )
     def timeline(
@@ -79,7 +81,8 @@ def timeline_asset(here: Here, common: dict[str, Any]) -> dg.AssetsDefinition:
                 result=done,
             )
 
-        with told():
+        with given_back(step), told():
+            check_suits(step, studio, spec.rendering)
             persistently(attempt, context.log.warning)
         assert found is not None
         there = spec.at(found.places(loop=is_closed(spec.walk)))

@@ -8,6 +8,7 @@ from latent_assets.enlarging import OnPicture, upscale_frames
 from latent_assets.media import root_digest
 from latent_assets.orchestration import show
 from latent_assets.orchestration.assets import CODE_VERSION, OWNERS
+from latent_assets.orchestration.employment import ON_A_GPU, given_back
 from latent_assets.orchestration.failures import told
 from latent_assets.orchestration.frames import RENDER
 from latent_assets.orchestration.here import Here
@@ -28,6 +29,7 @@ def upscaled_frames_asset(here: Here, partitions: dg.PartitionsDefinition) -> dg
         code_version=CODE_VERSION,
         group_name=RENDER,
         kinds={"tensorflow", "png"},
+        op_tags=ON_A_GPU,
         description="The frames made larger, if the walk's `output.upscale` asks for it.",
     )
     def upscaled_frames(
@@ -42,14 +44,15 @@ def upscaled_frames_asset(here: Here, partitions: dg.PartitionsDefinition) -> dg
         upscale = spec.walk.output.upscale
         if upscale is None:
             return show.does_not_apply("the walk's file asks for no `output.upscale`")
-        with told():
+        step = context.op_execution_context
+        with given_back(step), told():
             large = upscale_frames(
                 studio,
                 upscale,
                 frames["keys"],
                 frames["digests"],
                 on_picture=_telling(context, onlooker),
-                manners=manners_of(context.op_execution_context, onlooker),
+                manners=manners_of(step, onlooker),
             )
             preview = memory.recall(
                 "strips", large.digests, lambda: show.strip(studio.upscaled, large.keys)

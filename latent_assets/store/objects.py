@@ -7,23 +7,29 @@ one put in an object store.
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import stat
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from latent_assets.foreign import NotRegularError, open_regular
 from latent_assets.places import local_path
 from latent_assets.store import atomic
 from latent_assets.store.failures import explain
 
+logger = logging.getLogger(__name__)
+_Answer = TypeVar("_Answer")
 _FOLDERS = 256
 """Objects lie in folders named after the first two hex digits of their key."""
+_LONGEST_PAUSE_S = 10.0
+_ANSWERS = (PermissionError, ImportError, ValueError, NotImplementedError)
+"""Errors that asking again does not change."""
 _AT_ONCE = 64
 """So many requests are under way at once."""
 _ENTRIES_PER_LOOK = 16
@@ -78,13 +84,18 @@ class Objects(Protocol):
         ...
 
 
-def open_objects(root: str | os.PathLike[str], **options: Any) -> Objects:
-    """root: a path, a `file://` URL, or any fsspec URL; options go to the fsspec file system."""
+def open_objects(
+    root: str | os.PathLike[str], *, patience_s: float = 0.0, **options: Any
+) -> Objects:
+    """root: a path, a `file://` URL, or any fsspec URL; options go to the fsspec file system.
+
+    patience_s: for how long an object store that gives no answer is asked again.
+    """
     text = str(root)
     if text.lower().startswith("file:/"):
         return LocalObjects(local_path(text, "the store"))
     if not text.startswith("/") and ("://" in text or "::" in text):
-        return RemoteObjects(text, **options)
+        return RemoteObjects(text, patience_s=patience_s, **options)
     return LocalObjects(Path(text).expanduser())
 
 
@@ -199,8 +210,10 @@ class RemoteObjects:
 
     parallel = 16
 
-    def __init__(self, url: str, **options: Any) -> None:
+    def __init__(self, url: str, *, patience_s: float = 0.0, **options: Any) -> None:
+        """patience_s: for how long a store that gives no answer is asked again."""
         self.root = url
+        self.patience_s = patience_s
         self._options = options
         self._lock = threading.Lock()
         self._opened: tuple[Any, str] | None = None
@@ -227,23 +240,19 @@ class RemoteObjects:
     def read(self, name: str, limit: int | None = None) -> bytes:
         """See `Objects.read`."""
         system, root = self._open()
-        try:
-            return bytes(
-                system.cat_file(f"{root}/{name}", start=None if limit is None else 0, end=limit)
-            )
-        except FileNotFoundError:
-            raise
-        except Exception as error:
-            raise explain("read", f"{self.root}/{name}", error) from error
+        start = None if limit is None else 0
+        path = f"{root}/{name}"
+        return bytes(self._ask("read", name, lambda: system.cat_file(path, start=start, end=limit)))
 
     def write(self, name: str, data: bytes, *, replace: bool = True) -> bool:
         """See `Objects.write`."""
         system, root = self._open()
+        mode = "overwrite" if replace else "create"
         try:
-            system.pipe_file(f"{root}/{name}", data, mode="overwrite" if replace else "create")
+            self._ask("write", name, lambda: system.pipe_file(f"{root}/{name}", data, mode=mode))
         except FileExistsError:
             return False
-        except Exception as error:
+        except FileNotFoundError as error:  # the bucket
             raise explain("write", f"{self.root}/{name}", error) from error
         return True
 
@@ -255,10 +264,7 @@ class RemoteObjects:
             listed = (entry for folder in folders for entry in self.entries(folder))
             return asked & {entry.name for entry in listed if entry.size}
         system, root = self._open()
-        try:
-            return set(_there(system, root, list(asked)))
-        except Exception as error:
-            raise explain("look into", self.root, error) from error
+        return self._ask("look into", "", lambda: set(_there(system, root, list(asked))))
 
     def _listing_pays(self, asked: set[str]) -> bool:
         """One folder tells how many objects there are: the names are hashes, evenly spread."""
@@ -272,23 +278,36 @@ class RemoteObjects:
         """See `Objects.entries`."""
         system, root = self._open()
         try:
-            found = system.find(f"{root}/{folder}", detail=True)
+            found = self._ask("list", folder, lambda: system.find(f"{root}/{folder}", detail=True))
         except FileNotFoundError:
             return
-        except Exception as error:
-            raise explain("list", f"{self.root}/{folder}", error) from error
         for path, info in found.items():
             yield Entry(path[len(root) + 1 :], int(info.get("size") or 0), _modified(info))
 
     def delete(self, name: str) -> None:
         """See `Objects.delete`."""
         system, root = self._open()
-        try:
-            system.rm_file(f"{root}/{name}")
-        except FileNotFoundError:
-            return
-        except Exception as error:
-            raise explain("delete", f"{self.root}/{name}", error) from error
+        with suppress(FileNotFoundError):
+            self._ask("delete", name, lambda: system.rm_file(f"{root}/{name}"))
+
+    def _ask(self, action: str, name: str, work: Callable[[], _Answer]) -> _Answer:
+        """What the store answers; asked again for a while if it gives no answer.
+
+        Raises FileNotFoundError and FileExistsError, which are answers; else StoreError.
+        """
+        until, pause_s = time.monotonic() + self.patience_s, 1.0
+        while True:
+            try:
+                return work()
+            except (FileNotFoundError, FileExistsError):
+                raise
+            except Exception as error:
+                place = f"{self.root}/{name}" if name else self.root
+                if isinstance(error, _ANSWERS) or time.monotonic() + pause_s > until:
+                    raise explain(action, place, error) from error
+                logger.warning("cannot %s %s (%s); asking again", action, place, error)
+            time.sleep(pause_s)
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
     def move(self, name: str, to: str) -> None:
         """See `Objects.move`. A copy and a deletion: object stores know no rename."""

@@ -109,6 +109,9 @@ Size = Annotated[
 MAX_CHUNK = 1_000
 
 
+QUEUE = r"^[a-z0-9]+(-[a-z0-9]+)*$"
+
+
 def _chunk_size(value: object) -> object:
     number = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_CHUNK
     if value != "auto" and not number:

@@ -36,7 +36,7 @@ Tell = Callable[[Mapping[int, str]], None]
 """Numbers of frames -> keys of pilots that are asked for now and stand about there."""
 
 _NO_MATTER = {
-    *("description", "batch_size", "chunk_size", "output", "schedule", "model", "size"),
+    *("description", "batch_size", "chunk_size", "queue", "output", "schedule", "model", "size"),
     *("pace", "places", "checks", "num_steps", "sampler", "spacing", "negative_prompt"),
 }
 """Fields that leave the places alone, or are in the rendering."""

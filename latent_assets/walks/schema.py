@@ -28,6 +28,7 @@ from latent_assets.prompt_syntax import PromptSyntax, PromptSyntaxError, read_pl
 from latent_assets.walks.cron import check_cron
 from latent_assets.walks.fields import (
     MOST_STEPS,
+    QUEUE,
     WITH_OWN_SPACING,
     ChunkSize,
     Ease,
@@ -192,6 +193,9 @@ class _Walk(_Part):
     chunk_size: ChunkSize = 30
     """Frames per step of the asset graph: what is retried as one. auto: as many as take about
     a minute, by the measured seconds of frames like these."""
+    queue: Annotated[str, StringConstraints(pattern=QUEUE, max_length=40)] = "gpu"
+    """On several machines: which workers render it, those of `latent-assets worker --queue`. One
+    for each kind of GPU, say."""
     model: ModelName | None = None
     """Default: the deployment's setting."""
     output: Output = Field(default_factory=Output)

@@ -1,6 +1,7 @@
 """The same store in an object store, against a server that speaks S3 on loopback."""
 
 import hashlib
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -185,3 +186,24 @@ def test_a_missing_bucket_and_a_wrong_server_are_told(options):
     nowhere["config_kwargs"] = {"retries": {"max_attempts": 0}, "connect_timeout": 2}
     with pytest.raises(StoreError, match="cannot look into s3://bucket"):
         FrameStore("s3://bucket/x", **nowhere).contains([key_of(1)])
+
+
+def test_a_store_that_is_cut_off_is_asked_again(server, url):
+    impatient = {"config_kwargs": {"retries": {"max_attempts": 0}}}
+    store = FrameStore(url, patience_s=60, **server.options, **impatient)
+    store.write(*frame_of(1))
+    server.troubles.is_cut, refused = True, server.troubles.refused
+
+    def mend():
+        while server.troubles.is_cut and server.troubles.refused < refused + 8:
+            time.sleep(0.05)
+        server.troubles.is_cut = False
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(mend)
+        try:
+            store.write(*frame_of(2))
+        finally:
+            server.troubles.is_cut = False
+    assert store.contains([key_of(1), key_of(2)]) == {key_of(1), key_of(2)}
+    assert server.troubles.refused >= refused + 8

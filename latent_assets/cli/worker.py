@@ -1,0 +1,67 @@
+"""The command `worker`: a process for each GPU that takes chunks of walks from a queue."""
+
+import re
+import socket
+from typing import Annotated
+
+import typer
+
+from latent_assets.cli.common import err, open_studio
+from latent_assets.errors import UsageError
+from latent_assets.places import without_password
+from latent_assets.walks.fields import QUEUE
+
+Queues = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--queue",
+        help="Take steps from this queue; may be given often. gpu: chunks of frames, unless a walk"
+        " names another queue; cpu: what needs no model. Default: both.",
+    ),
+]
+Gpu = Annotated[
+    str | None,
+    typer.Option(help="Use this GPU alone, by its number; default: CUDA_VISIBLE_DEVICES."),
+]
+Name = Annotated[
+    str | None, typer.Option(help="Of this worker, on this machine; default: from queue and GPU.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(worker)
+
+
+def worker(queue: Queues = None, gpu: Gpu = None, name: Name = None) -> None:
+    """Take steps of runs from queues, and carry them out; see docs/cluster.md."""
+    from latent_assets.orchestration.cluster.app import CHEAP
+    from latent_assets.orchestration.cluster.worker import run_worker
+
+    settings = open_studio().settings
+    if settings.executor != "celery":
+        raise UsageError(
+            "this deployment has no workers: LATENT_ASSETS_EXECUTOR is not celery",
+            "Set LATENT_ASSETS_EXECUTOR=celery and LATENT_ASSETS_BROKER=redis://HOST:6379/0,"
+            " here and where runs are started.",
+        )
+    queues = queue or ["gpu", CHEAP]
+    for each in queues:
+        if not re.fullmatch(QUEUE, each):
+            raise UsageError(
+                f"--queue is {each!r}", "A queue is written as in walk files: gpu, gpu-a100."
+            )
+    if gpu is not None and not re.fullmatch(r"[0-9]+(,[0-9]+)*|(GPU|MIG)-[A-Za-z0-9-]+", gpu):
+        raise UsageError(f"--gpu is {gpu!r}", "It is a GPU's number, as nvidia-smi shows it.")
+    called = name or "-".join([*queues, *([] if gpu is None else [gpu])])
+    place = without_password(settings.broker)
+
+    def say(line: str) -> None:
+        err.print(f"{called}: {line}", markup=False)
+
+    say(
+        f"worker on {socket.gethostname()}, queues {', '.join(queues)},"
+        f" GPU {'as the environment says' if gpu is None else gpu}, broker {place},"
+        f" frames to {settings.store_url}"
+    )
+    raise typer.Exit(run_worker(settings, queues, name=called, gpu=gpu, say=say))

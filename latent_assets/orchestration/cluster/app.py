@@ -1,0 +1,128 @@
+"""The Celery application: one task, carried out by `steps.carry_out`; and what its broker holds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any
+
+from latent_assets.errors import LatentAssetsError, UsageError
+from latent_assets.places import without_password
+
+if TYPE_CHECKING:
+    from celery import Celery
+
+    from latent_assets.settings import Settings
+
+TASK = "latent_assets.step"
+CHEAP = "cpu"
+"""The queue of the steps that need no model. Those that do go to `gpu`, or the walk's own queue."""
+LEASE_S = 15
+"""A worker that has not been heard of for so long is dead; its steps are others' then."""
+RENEWAL_S = 3.0
+PRIORITIES = (0, 3, 6, 9)
+"""Of Redis; 0 comes first."""
+USUAL_PRIORITY = 6
+
+
+def make_app(settings: Settings) -> Celery:
+    """Raises UsageError where Celery is not installed."""
+    try:
+        from celery import Celery  # noqa: PLC0415 - an extra package
+    except ImportError:
+        raise UsageError(
+            "celery is not installed",
+            "Install the extra cluster: pip install 'latent-assets[cluster]'.",
+        ) from None
+    app = Celery("latent-assets", broker=settings.broker, set_as_current=False)
+    app.conf.update(
+        # A message is done with when its step is, so that a worker that dies leaves it to others.
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        worker_prefetch_multiplier=1,
+        task_ignore_result=True,
+        task_serializer="json",
+        accept_content=["json"],
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        worker_hijack_root_logger=False,
+        worker_redirect_stdouts=False,
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        broker_transport_options={
+            "visibility_timeout": LEASE_S,
+            "unacked_restore_interval": 2,
+            "unacked_restore_throttle": 1,
+            "priority_steps": list(PRIORITIES),
+            "queue_order_strategy": "priority",
+            "socket_keepalive": True,
+            "socket_connect_timeout": 5,
+        },
+    )
+
+    @app.task(name=TASK, bind=True, shared=False)
+    def step(task: Any, order: dict[str, Any]) -> None:
+        from latent_assets.orchestration.cluster.steps import carry_out  # noqa: PLC0415
+
+        redelivered = bool((task.request.delivery_info or {}).get("redelivered"))
+        carry_out(order, again=redelivered or bool(order.get("again")))
+
+    return app
+
+
+@contextmanager
+def told_of_broker(settings: Settings) -> Iterator[None]:
+    """A broker that cannot be reached is told in words, without its password."""
+    from kombu.exceptions import OperationalError  # noqa: PLC0415 - an extra package
+    from redis.exceptions import RedisError  # noqa: PLC0415 - an extra package
+
+    try:
+        yield
+    except (OperationalError, RedisError, OSError) as error:
+        raise LatentAssetsError(
+            f"the broker {without_password(settings.broker)} does not answer: {error}",
+            "Start Redis there, or let LATENT_ASSETS_BROKER name another one.",
+        ) from error
+
+
+def check_broker(settings: Settings) -> None:
+    """Raises LatentAssetsError if it does not answer."""
+    app = make_app(settings)
+    with told_of_broker(settings), app.connection_for_write() as connection:
+        connection.ensure_connection(max_retries=1, timeout=5)
+
+
+def priority_of(dagster_priority: int) -> int:
+    """Dagster's `dagster/priority`, of which more comes first, as Redis's: 0 comes first."""
+    return min(max(USUAL_PRIORITY - 3 * dagster_priority, PRIORITIES[0]), PRIORITIES[-1])
+
+
+class Broker:
+    """What lies in the broker, in Redis as kombu keeps it."""
+
+    def __init__(self, app: Celery) -> None:
+        self._app = app
+
+    @contextmanager
+    def _client(self) -> Iterator[Any]:
+        with (
+            self._app.connection_for_read() as connection,
+            closing(connection.channel()) as channel,
+        ):
+            yield channel.client
+
+    def in_work(self) -> set[str]:
+        """Ids of the tasks that a worker has taken and not finished."""
+        with self._client() as client:
+            taken = client.hvals("unacked")
+        return {json.loads(each)[0]["headers"]["id"] for each in taken}
+
+    def waiting(self, queue: str) -> int:
+        """How many tasks wait in a queue."""
+        with self._client() as client:
+            return sum(client.llen(name) for name in _lists(queue))
+
+
+def _lists(queue: str) -> list[str]:
+    """Redis's lists of a queue: one for each priority."""
+    return [queue if not step else f"{queue}\x06\x16{step}" for step in PRIORITIES]

@@ -1,0 +1,87 @@
+"""What the disk, SQLite or a database server does to Dagster's records, in words."""
+
+import contextlib
+import errno
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+
+from latent_assets.errors import LatentAssetsError, UsageError
+from latent_assets.places import without_password
+from latent_assets.settings import PREFIX
+from latent_assets.store.failures import explain
+from latent_assets.walks.problems import printable
+
+MEND_CONFIG = "Mend it, or move it away: the project's own then takes its place."
+_MOST_REASONS = 300
+_DAMAGED = ("not a database", "malformed", "corrupt")
+_NO_ROOM_BYTES = 2**20
+
+
+@contextlib.contextmanager
+def in_words(home: Path, database: str) -> Iterator[None]:
+    """What the disk does to Dagster's database is told as what it does to our files is."""
+    try:
+        yield
+    except Exception as error:
+        told = _told_of_server(database, error) or _told(home, error)
+        if told is None:
+            raise
+        raise told from None
+
+
+def _told_of_server(database: str, error: BaseException) -> LatentAssetsError | None:
+    """In words, if a database server gave no answer, or its driver is not there."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    if not database:
+        return None
+    if isinstance(error, ImportError) and "postgres" in str(error):
+        cure = "Install the extra cluster: pip install 'latent-assets[cluster]'."
+        return UsageError("dagster-postgres is not installed", cure)
+    if not type(error).__module__.startswith("psycopg2"):
+        return None
+    first = printable(str(error).splitlines()[0])
+    return LatentAssetsError(
+        f"the database {without_password(database)} does not answer: {first}",
+        f"Start PostgreSQL there, or let {PREFIX}DATABASE name another one.",
+    )
+
+
+def _told(home: Path, error: BaseException) -> LatentAssetsError | None:
+    """The error in words, by what it comes from; None if it is a defect of ours."""
+    while error.__cause__ is not None and not isinstance(error, LatentAssetsError):
+        error = error.__cause__
+    if isinstance(error, LatentAssetsError):
+        return error
+    if isinstance(error, OSError):
+        return explain("use", str(error.filename or home), error)
+    if isinstance(error, dg.DagsterInvalidConfigError):
+        reasons = printable("; ".join(each.message for each in error.errors))
+        told = f"{home / 'dagster.yaml'} is refused by Dagster: {reasons[:_MOST_REASONS]}"
+        return UsageError(told, MEND_CONFIG)
+    return _told_by_sqlite(home, error) if isinstance(error, sqlite3.DatabaseError) else None
+
+
+def _told_by_sqlite(home: Path, error: sqlite3.DatabaseError) -> LatentAssetsError | None:
+    """SQLite has words alone, no numbers; a journal that does not fit is an I/O error to it."""
+    words = str(error)
+    if any(word in words for word in _DAMAGED):
+        return LatentAssetsError(
+            f"Dagster's records in {home} are damaged: {error}",
+            f"Move {home / 'history'} and {home / 'schedules'} away: runs are then counted anew."
+            " Frames, walks and finished files are not in them.",
+        )
+    if not isinstance(error, sqlite3.OperationalError):
+        return None
+    if "full" in words or shutil.disk_usage(home).free < _NO_ROOM_BYTES:
+        number = errno.ENOSPC
+    elif "readonly" in words or "unable to open" in words:
+        number = errno.EACCES
+    else:
+        return None
+    return explain("write Dagster's records in", str(home), OSError(number, os.strerror(number)))

@@ -1,0 +1,116 @@
+"""Workers, a real Redis and PostgreSQL: every frame is there in the end, and no run hangs."""
+
+import os
+import shutil
+import signal
+import tempfile
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("celery")
+from cluster_servers import PASSWORD, Cluster, Postgres, Redis, end
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.cluster,
+    pytest.mark.skipif(not shutil.which("redis-server"), reason="redis-server is not installed"),
+]
+
+
+@pytest.fixture(scope="module")
+def redis(tmp_path_factory):
+    server = Redis(tmp_path_factory.mktemp("redis"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def database():
+    if Postgres.programs() is None:
+        pytest.skip("PostgreSQL is not installed")
+    # Debian's user postgres must be able to enter the folder: pytest's own are private.
+    server = Postgres(Path(tempfile.gettempdir()) / f"latent-assets-pg-{os.getpid()}")
+    server.start()
+    yield server
+    server.stop()
+    shutil.rmtree(server.folder, ignore_errors=True)
+    server.folder.with_name(server.folder.name + "-password").unlink()
+
+
+@pytest.fixture
+def cluster(tmp_path, redis, database):
+    cluster = Cluster(tmp_path / "data", redis, {"LATENT_ASSETS_DATABASE": database.url})
+    yield cluster
+    cluster.close()
+
+
+def gif(cluster, walk="walk"):
+    return cluster.data / "outputs" / walk / f"{walk}.gif"
+
+
+def test_chunks_go_to_gpu_workers_and_a_killed_one_costs_no_frame(cluster):
+    cluster.walk(queue="gpu-b", frames=16)
+    busy = {"SECONDS_A_FRAME": "1.5"}
+    first = cluster.worker("first", "gpu", "gpu-b", wait=False, **busy)
+    cluster.worker("cheap", "cpu")
+    cluster.wait_for("first", "ready")
+    run = cluster.render()
+    cluster.wait_for("first", "takes frames.render_chunk")
+    cluster.worker("second", "gpu-b")
+    end(first, signal.SIGKILL)
+    result = cluster.result(run)
+    assert result["success"], result
+    assert result["frames"] == 16
+    assert any("died" in why for why in result["returned"])
+    assert gif(cluster).is_file()
+    assert "render_chunk" not in cluster.log("cheap")
+    assert "reports that a worker died" in cluster.log("second")
+    assert PASSWORD not in "".join(map(cluster.log, ["first", "second", "cheap", "run-walk"]))
+    values = cluster.data / "store" / "values"
+    assert not list((values / "runs").rglob("*.json"))
+    assert (values / "assets" / "frames" / "walk.json").is_file()
+
+
+def test_redis_that_lost_everything_and_a_database_that_restarted_cost_no_frame(cluster, database):
+    cluster.walk()
+    cluster.worker("all", "gpu", "cpu", SECONDS_A_FRAME="1")
+    run = cluster.render()
+    cluster.wait_for("all", "takes frames.render_chunk")
+    cluster.redis.lose_everything()
+    cluster.wait_for("all", "takes frames.render_chunk", times=2)
+    database.restart()
+    result = cluster.result(run)
+    assert result["success"], result
+    assert result["frames"] == 12
+
+
+def test_a_chunk_that_always_kills_its_worker_ends_in_an_error(cluster):
+    cluster.walk(frames=4)
+    deadly = cluster.data / "kill-always"
+    cluster.worker("all", "gpu", "cpu", KILL_FILE=str(deadly))
+    deadly.touch()
+    result = cluster.result(cluster.render())
+    assert not result["success"]
+    assert any("3 workers died of the step" in why for why in result["why"])
+
+
+def test_a_worker_with_other_weights_refuses_and_one_that_leaves_gives_back(cluster):
+    cluster.walk(frames=8)
+    cluster.worker("wrong", "gpu", FAKE_WEIGHTS="others", wait=False)
+    leaving = cluster.worker("leaving", "cpu", "gpu", SECONDS_A_FRAME="1", wait=False)
+    cluster.wait_for("wrong", "ready")
+    cluster.wait_for("leaving", "ready")
+    run = cluster.render()
+    cluster.wait_for("wrong", "refuses the step")
+    cluster.wait_for("leaving", "takes frames.render_chunk")
+    leaving.send_signal(signal.SIGTERM)
+    cluster.wait_for("leaving", "left")
+    assert leaving.wait(30) == 0
+    cluster.worker("last", "cpu", "gpu")
+    result = cluster.result(run)
+    assert result["success"], result
+    assert "has done frames.render_chunk" not in cluster.log("wrong")
+    assert not any("died" in why for why in result["returned"])
+    assert len(result["returned"]) >= 2  # by the one that refused, and by the one that left

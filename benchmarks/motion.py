@@ -175,11 +175,12 @@ def _both(studio, spec, keys) -> int:
     return len(asked)
 
 
-def timeline_seconds(work: Path, how: dict, frames: int = 1000) -> tuple[float, int]:
+def timeline_seconds(work: Path, how: dict, rendered: int, frames: int = 1000) -> tuple[float, int]:
     """Processor seconds of a timeline whose pilots were looked at before, and how many they are.
 
-    What is looked at lies in a store; it is that of the first walk's pilots, and straight between
-    these: rendering a thousand frames would say nothing more about the search.
+    What is looked at lies in a store; it is that of the pilots of the first walk, of so many
+    rendered frames, and straight between these: rendering a thousand frames would say nothing more
+    about the search.
     """
     import tempfile
 
@@ -193,7 +194,7 @@ def timeline_seconds(work: Path, how: dict, frames: int = 1000) -> tuple[float, 
     from latent_assets.settings import Settings
 
     studio = Studio.open(Settings.from_environment())
-    document = {**next(iter(walks().values())), "seed": SEED, "batch_size": 12, **how}
+    document = {**next(iter(walks(rendered).values())), "seed": SEED, "batch_size": 12, **how}
     walk = WALK_ADAPTER.validate_python({**document, "pace": "perceptual"})
     known: dict[float, np.ndarray] = {}
 
@@ -400,12 +401,15 @@ def main() -> None:
     if arguments.model == "embedded":
         how |= {"sampler": arguments.sampler, "num_steps": arguments.steps}
         how |= {"spacing": arguments.spacing, "guidance_scale": GUIDANCE}
-    rows = run(arguments.work.absolute(), how, arguments.frames, list(only))
+    only = list(only)
+    rows = run(arguments.work.absolute(), how, arguments.frames, only)
     (arguments.work / "motion.json").write_text(json.dumps(rows, indent=1))
     blind(arguments.work, seed=int.from_bytes(os.urandom(4), "big"))
-    seconds, pilots = timeline_seconds(arguments.work.absolute(), how)
-    told = f"A timeline of 1,000 frames from {pilots} pilots that were looked at before:"
-    text = f"{table(rows)}\n{told} {seconds:.2f} s of one core."
+    text = table(rows)
+    if 0 in only:
+        seconds, pilots = timeline_seconds(arguments.work.absolute(), how, arguments.frames)
+        told = f"A timeline of 1,000 frames from {pilots} pilots that were looked at before:"
+        text = f"{text}\n{told} {seconds:.2f} s of one core."
     print(text)
     if arguments.write:
         write(text)

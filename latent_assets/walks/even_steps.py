@@ -16,6 +16,8 @@ Windows = list[tuple[int, int]]
 _HALVINGS = 16
 _STEPS = 128
 """Whose errors are computed at once: of some tens of candidates each, some megabytes."""
+_UNKNOWN = 1e4
+"""Error of a step to a pilot too far off for its distance to be known."""
 REACH = 3
 """How far from where it is expected a step may end, in steps."""
 
@@ -69,8 +71,8 @@ class Choice:
         """Candidates, one for each expected point, whose steps are nearest to the wanted lengths.
 
         prices: (C,), what taking each adds to the cost. The cost of a step is its squared relative
-        error (1 at most, so that a jump does not outweigh all else). Dynamic programming, each
-        point within REACH steps of where it is expected; farther where there are too few.
+        error; 1 at most where the picture jumps, since nothing helps there. Dynamic programming,
+        each point within REACH steps of where it is expected; farther where there are too few.
         """
         while True:
             found = None if self._grid is None else _cheapest(prices, *self._grid)
@@ -113,14 +115,17 @@ def _errors(line: Line, candidates: Points, windows: Windows, radii: Reals) -> R
     numbers = low[:, None] + np.arange(width)
     inside = numbers < high[:, None]
     points = candidates[np.minimum(numbers, len(candidates) - 1)]
+    solid = line.solid_before
     errors = np.empty((len(radii), width, width))
     for start in range(0, len(radii), _STEPS):
         now = slice(start, start + _STEPS)
         after = slice(start + 1, min(start + _STEPS, len(radii)) + 1)
-        lengths = line.between(points[now][: after.stop - after.start], points[after])
-        found = np.minimum((lengths / radii[now, None, None] - 1) ** 2, 1.0)
-        # A pilot too far off for its distance to be known is as bad as a step can be, and worse.
-        found[np.isinf(lengths)] = 4.0
+        before = points[now][: after.stop - after.start]
+        lengths = line.between(before, points[after])
+        found = (lengths / radii[now, None, None] - 1) ** 2
+        jumps = solid[points[after].pilots][:, None, :] > solid[before.pilots][:, :, None]
+        found[jumps] = np.minimum(found[jumps], 1.0)
+        found[np.isinf(lengths)] = _UNKNOWN
         onwards = numbers[after, None, :] > numbers[now, :, None][: after.stop - after.start]
         there = inside[after, None, :] & inside[now, :, None][: after.stop - after.start]
         errors[now] = np.where(onwards & there, found, np.inf)

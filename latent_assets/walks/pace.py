@@ -20,7 +20,7 @@ from latent_assets.walks.even_steps import Choice, walk
 from latent_assets.walks.polyline import BAND, Line, Points, Reals
 from latent_assets.walks.timeline import ease
 
-PACE_VERSION = 1
+PACE_VERSION = 2
 """Raised when other places come out of the same distances; timelines are then found anew."""
 DEPTH = 16
 TICKS = 2**DEPTH

@@ -55,6 +55,13 @@ class Line:
         """(M - 1,): the distance of each pilot to the next."""
         return np.sqrt(self.squares[:-1, 0])
 
+    @cached_property
+    def solid_before(self) -> npt.NDArray[np.int64]:
+        """(M,): how many of `solid` come before each pilot."""
+        found = np.zeros(len(self), np.int64)
+        found[[i + 1 for i in self.solid]] = 1
+        return np.cumsum(found)
+
     def between(self, a: Points, b: Points) -> Reals:
         """(A, B): distances of points to points that lie after them; inf where not known.
 

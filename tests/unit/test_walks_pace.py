@@ -136,6 +136,20 @@ def test_steps_come_out_even(seed):
     )
 
 
+def test_no_step_cuts_a_bend_short_so_that_others_need_not_be_long():
+    """A bend of seven gaps whose ends are three steps apart, in a way with six pilots to spare."""
+    turns = np.cumsum([0.0] * 40 + [0.65] * 7 + [0.0] * 40)
+    gaps = np.array([0.85] * 40 + [1.2] * 7 + [0.85] * 40)
+    ends = np.cumsum(gaps[:, None] * np.stack([np.cos(turns), np.sin(turns)], axis=1), axis=0)
+    pilots = np.float32([[0, 0], *ends])
+    line, last, steps = Line(squares_of(pilots)), len(gaps), len(gaps) - 6
+    assert 2.5 < np.linalg.norm(pilots[47] - pilots[40]) < 3.5
+    _, expected = walk(line, 0, last, [1.0] * steps)
+    candidates = Points(np.arange(last + 1), np.zeros(last + 1))
+    chosen = Choice(line, candidates, expected, np.ones(steps)).cheapest(np.zeros(last + 1))
+    assert max(np.linalg.norm(np.diff(pilots[chosen], axis=0), axis=1)) < 2
+
+
 def test_an_even_path_is_left_nearly_alone():
     picture = lambda place: np.float32([float(place), 0, 0])  # noqa: E731
     found, _ = run(straight(16), picture)

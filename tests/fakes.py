@@ -210,12 +210,12 @@ def fake_studio(
 
     return FakeStudio(
         settings=settings,
-        frames=FrameStore(settings.store_url),
-        encodings=EncodingStore(settings.store_url),
-        timings=Timings(settings.store_url),
-        features=EncodingStore(settings.store_url, folder=FEATURES),
-        timelines=TimelineStore(settings.store_url),
-        upscaled=FrameStore(settings.store_url, folder=UPSCALED),
+        frames=FrameStore(settings.store_url, patience_s=settings.patience),
+        encodings=EncodingStore(settings.store_url, patience_s=settings.patience),
+        timings=Timings(settings.store_url, patience_s=settings.patience),
+        features=EncodingStore(settings.store_url, patience_s=settings.patience, folder=FEATURES),
+        timelines=TimelineStore(settings.store_url, patience_s=settings.patience),
+        upscaled=FrameStore(settings.store_url, patience_s=settings.patience, folder=UPSCALED),
         describe_model=lambda name: fake_info(name, weights),
         load_engine=load_engine,
         read_prompt=lambda _name, text, syntax: Prompt(

@@ -4,13 +4,16 @@ import os
 import shutil
 import signal
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("celery")
-from cluster_servers import PASSWORD, Cluster, Postgres, Redis, end
+from cluster_servers import PASSWORD, Cluster, Postgres, Redis, end, wait_until
+from s3_server import s3_server
 
+CUT_S = 20.0
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.cluster,
@@ -114,3 +117,45 @@ def test_a_worker_with_other_weights_refuses_and_one_that_leaves_gives_back(clus
     assert "has done frames.render_chunk" not in cluster.log("wrong")
     assert not any("died" in why for why in result["returned"])
     assert len(result["returned"]) >= 2  # by the one that refused, and by the one that left
+
+
+def test_an_overseer_that_is_killed_leaves_a_run_that_is_ended_and_rendered_again(cluster):
+    cluster.walk()
+    cluster.worker("all", "gpu", "cpu", SECONDS_A_FRAME="1")
+    run = cluster.render()
+    cluster.wait_for("all", "has done frames.render_chunk")
+    end(run, signal.SIGKILL)
+    result = cluster.result(cluster.render())
+    assert result["success"], result
+    assert result["frames"] == 12
+    assert gif(cluster).is_file()
+
+
+@pytest.mark.parametrize("trouble", ["cut", "slow"])
+def test_an_object_store_that_is_cut_or_slow_costs_no_frame(cluster, trouble):
+    """20 s without any answer; or 200 ms before each."""
+    with s3_server() as server:
+        server.make_bucket("walks")
+        cluster.environment |= {
+            "LATENT_ASSETS_STORE": "s3://walks/frames",
+            "AWS_ENDPOINT_URL": server.url,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }
+        cluster.walk(frames=6, chunk_size=3)
+        cluster.worker("all", "gpu", "cpu", SECONDS_A_FRAME="1")
+        if trouble == "slow":
+            server.troubles.latency_s = 0.2
+        run = cluster.render()
+        cluster.wait_for("all", "takes frames.render_chunk")
+        if trouble == "cut":
+            server.troubles.is_cut = True
+            began, refused = time.monotonic(), server.troubles.refused
+            wait_until(lambda: time.monotonic() - began > CUT_S, "the cut is over")
+            server.troubles.is_cut = False
+            assert server.troubles.refused > refused
+        result = cluster.result(run)
+        assert result["success"], result
+        assert result["frames"] == 6
+        assert not (cluster.data / "store").exists()

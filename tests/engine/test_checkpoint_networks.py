@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from checkpoint_files import layout, write_tensors
@@ -9,7 +11,7 @@ from checkpoint_files import layout, write_tensors
 from latent_assets.diffusion.checkpoints.architecture import STABLE_DIFFUSION_1, VAE
 from latent_assets.diffusion.checkpoints.mapping import map_vae
 from latent_assets.diffusion.checkpoints.models import Checkpoint, ModelFiles
-from latent_assets.diffusion.checkpoints.networks import ORIGINAL_EPSILON, fill
+from latent_assets.diffusion.checkpoints.networks import ORIGINAL_EPSILON, _extend_vocabulary, fill
 from latent_assets.diffusion.checkpoints.tensors import open_tensors
 
 pytestmark = pytest.mark.engine
@@ -109,3 +111,23 @@ def test_normalisations_have_the_originals_epsilon(decoder):
         if isinstance(part, GroupNormalization)
     ]
     assert found == [ORIGINAL_EPSILON] * 30
+
+
+def test_vectors_of_textual_inversions_stand_behind_the_vocabulary():
+    import keras
+    from keras_cv.src.models.stable_diffusion.text_encoder import CLIPEmbedding
+
+    known, width, length = 10, 4, 3
+    tokens, positions = (keras.Input((length,), dtype="int32") for _ in range(2))
+    layer = CLIPEmbedding(known, width, length)
+    encoder = keras.Model([tokens, positions], layer([tokens, positions]))
+    rows, places = (each.numpy() for each in layer.weights)
+    vectors = np.random.default_rng(0).standard_normal((2, width)).astype(np.float32)
+    more = SimpleNamespace(read=lambda: vectors)
+    checkpoint = SimpleNamespace(
+        placeholders=SimpleNamespace(embeddings=[more]),
+        architecture=SimpleNamespace(context_width=width),
+    )
+    _extend_vocabulary(checkpoint, encoder)
+    found = encoder([np.array([[known + 1, 2, known]]), np.arange(length)[None]])
+    assert np.allclose(found[0], np.stack([vectors[1], rows[2], vectors[0]]) + places)

@@ -110,7 +110,8 @@ def _extend_vocabulary(checkpoint: Checkpoint, encoder: Any) -> None:
     )
     extended.build()
     extended.weights[0].assign(table)
-    layer.token_embedding = extended
+    # Keras takes no other layer into one that is built; that of before is called no more.
+    object.__setattr__(layer, "token_embedding", extended)
 
 
 def _compute_as_trained(networks: Networks, activation: str) -> None:

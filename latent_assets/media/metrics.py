@@ -14,13 +14,15 @@ import numpy as np
 
 from latent_assets.media.early_layers import features, features_distance
 from latent_assets.media.frames import Frames, ImageArray, check_frames, evenly
-from latent_assets.media.ssim import Plane, luma, ms_ssim
+from latent_assets.media.ssim import Level, levels, levels_ms_ssim, luma
 
 _BLACK = 8
 """Brightest value of a frame that counts as black; a safety filter paints exact zeros."""
 _FLAT = 1.0
 """Standard deviation in each channel below which a frame shows nothing."""
 
+_SPARSE = 8
+"""Of so many rows and columns one is looked at first."""
 _ISTD_PICTURES = 11
 
 
@@ -32,11 +34,11 @@ def rms_distance(a: ImageArray, b: ImageArray) -> float:
 
 def ssim_distance(a: ImageArray, b: ImageArray) -> float:
     """1 - multi-scale SSIM of the brightness; 0 equal, 1 nothing in common."""
-    return _ssim_distance(luma(a), luma(b))
+    return _ssim_distance(levels(luma(a)), levels(luma(b)))
 
 
-def _ssim_distance(a: Plane, b: Plane) -> float:
-    return max(0.0, 1 - ms_ssim(a, b))
+def _ssim_distance(a: Sequence[Level], b: Sequence[Level]) -> float:
+    return max(0.0, 1 - levels_ms_ssim(a, b))
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Distance:
 
 DISTANCES: dict[str, Distance] = {
     "rms": Distance(lambda picture: picture, rms_distance),
-    "ms_ssim": Distance(luma, _ssim_distance),
+    "ms_ssim": Distance(lambda picture: levels(luma(picture)), _ssim_distance),
     "features": Distance(features, features_distance),
 }
 """`features` is that of `media.early_layers`, a network's first layers; it is not LPIPS."""
@@ -176,10 +178,18 @@ class FrameFaults:
 
 def shows_nothing(picture: ImageArray) -> str | None:
     """`black` or `constant` for a picture (H, W, 3) uint8 without content, else None."""
+    # About their own mean, a part of the pixels varies no more than about that of all.
+    some = picture[::_SPARSE, ::_SPARSE]
+    if _spread(some) >= _FLAT * _SPARSE and int(some.max()) > _BLACK:
+        return None
     if int(picture.max()) <= _BLACK:
         return "black"
-    spread = picture.reshape(-1, picture.shape[-1]).std(axis=0)
-    return "constant" if float(spread.max()) < _FLAT else None
+    return "constant" if _spread(picture) < _FLAT else None
+
+
+def _spread(picture: ImageArray) -> float:
+    """The largest of the channels' standard deviations."""
+    return float(picture.reshape(-1, picture.shape[-1]).std(axis=0).max())
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,8 @@ from latent_assets.media.signing import Seal
 from latent_assets.media.thumbnails import reduced
 
 _TITLE_PX, _TITLE_LINE_PX = 14, 20
+_PNG_LEVEL = 4
+"""Of zlib: 6, its usual one, takes twice the time for 3 % of the bytes."""
 _PAPER = (24, 26, 30)
 _INK = (222, 224, 228)
 MAX_SIDE_PX = 32_000
@@ -127,7 +129,9 @@ def write_png(
     """
     text = None if provenance is None else _to_text(provenance)
     with written(path) as temporary:
-        Image.fromarray(picture).save(temporary, "PNG", pnginfo=_png_info(text), optimize=False)
+        Image.fromarray(picture).save(
+            temporary, "PNG", pnginfo=_png_info(text), compress_level=_PNG_LEVEL
+        )
         if seal is not None:
             seal(temporary, ".png")
     return path

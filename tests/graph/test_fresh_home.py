@@ -60,3 +60,15 @@ def test_a_home_that_was_opened_before_is_not_opened_first(tmp_path, monkeypatch
     monkeypatch.setattr(app, "_open_once", lambda _settings: pytest.fail("opened again"))
     with pytest.raises(StartedError), app._dagster(settings, Family(), "no_module"):
         pass
+
+
+def test_statements_for_events_are_compiled_once_and_not_for_each_event(tmp_path):
+    with open_instance(Settings(data=tmp_path)) as instance:
+        storage = instance.event_log_storage
+        with storage.index_connection() as first:
+            pass
+        with storage.run_connection("a-run") as other:
+            pass
+        with storage.index_connection() as second:
+            assert second.engine is first.engine
+        assert other.engine is not first.engine

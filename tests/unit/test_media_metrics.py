@@ -193,3 +193,21 @@ def test_a_fade_of_two_pictures_is_less_sharp_than_either():
     assert sharpness(flat(9, (2, 2))) == 0
     found = measure(lambda: [a, ghost, b], distances=[])
     assert found.sharpness == pytest.approx(np.mean([sharpness(each) for each in (a, ghost, b)]))
+
+
+@pytest.mark.parametrize("side", [8, 9, 64])
+def test_a_frame_with_one_small_thing_shows_something(side):
+    """A part of the pixels is looked at first: what it does not see still counts."""
+    picture = np.full((side, side, 3), 120, np.uint8)
+    assert shows_nothing(picture) == "constant"
+    picture[1:4, 1:4] = 250
+    assert shows_nothing(picture) is None
+    dark = np.zeros((side, side, 3), np.uint8)
+    assert shows_nothing(dark) == "black"
+    dark[1:4, 1:4] = 200
+    assert shows_nothing(dark) is None
+
+
+def test_planes_of_two_sizes_are_not_compared():
+    with pytest.raises(ValueError, match="one size"):
+        ms_ssim(np.zeros((20, 20), np.float32), np.zeros((20, 30), np.float32))

@@ -12,10 +12,12 @@ from fakes import FakeNoise, fake_info, fake_studio
 from latent_assets.diffusion.fitting import descent
 from latent_assets.diffusion.fitting.rollout import coefficients_of, pull_back, roll
 from latent_assets.diffusion.fitting.trajectory import follow
+from latent_assets.diffusion.registry import WeightsSource, describe_model
 from latent_assets.diffusion.schedule import sampling_schedule
 from latent_assets.errors import InvalidWalkError, ModelError, UsageError
-from latent_assets.models.tuned import TunedSampler
+from latent_assets.models.tuned import TunedSampler, TunedSamplers
 from latent_assets.rendering import render_again, render_frames
+from latent_assets.shipped import SHIPPED_MODELS
 from latent_assets.store import pixel_digest
 from latent_assets.tuning import COMPARED_NAME, Effort, Request, request_for, tune
 from latent_assets.walks.loading import parse_walk
@@ -212,9 +214,8 @@ def test_a_file_that_is_no_table_at_all_is_told(tuned_studio, text):
         tuned_studio.specify("w", parse_walk(WALK, "w.yaml"))
 
 
-def test_tables_of_other_steps_stay_and_of_the_same_are_replaced(tuned_studio):
-    tables = tuned_studio.tuned_samplers
-    (first,) = tables.of("embedded")
+def test_tables_of_other_steps_stay_and_of_the_same_are_replaced(tuned_studio, table):
+    tables, first = tuned_studio.tuned_samplers, table
     more = TunedSampler(
         **{
             **first.model_dump(),
@@ -224,7 +225,8 @@ def test_tables_of_other_steps_stay_and_of_the_same_are_replaced(tuned_studio):
     )
     tables.add("embedded", more)
     tables.add("embedded", first)
-    assert sorted(each.num_steps for each in tables.of("embedded")) == [3, 4]
+    own = [each for each in tables.of("embedded") if each.weights == first.weights]
+    assert sorted(each.num_steps for each in own) == [3, 4]
     assert tables.find("embedded", first.weights, 4, Fraction(3)) == first
 
 
@@ -235,3 +237,10 @@ def test_tables_of_other_steps_stay_and_of_the_same_are_replaced(tuned_studio):
 def test_what_cannot_be_fitted_is_told(steps, size, words):
     with pytest.raises(UsageError, match=words):
         request_for(fake_info(), steps, Fraction(3), size)
+
+
+def test_the_embedded_model_comes_with_tables_of_its_own_weights():
+    weights = describe_model("embedded", WeightsSource(SHIPPED_MODELS)).weights_digest
+    tables = TunedSamplers((SHIPPED_MODELS,))
+    for steps, scale in ((6, 1), (8, 3), (8, 5), (10, Fraction(15, 2))):
+        assert tables.find("embedded", weights, steps, Fraction(scale)).num_steps == steps

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from fractions import Fraction
 from statistics import median
 
 import numpy as np
 
+from latent_assets.batching import Batches, FixedBatches, MeasuredBatches, parts
 from latent_assets.diffusion.faults import FrameFault, find_faults
 from latent_assets.diffusion.protocol import Engine, FloatArray, ImageArray
 from latent_assets.diffusion.schedule import TUNED, SamplingSchedule, sampling_schedule
@@ -19,7 +21,8 @@ from latent_assets.errors import ModelError
 from latent_assets.prompt_syntax import TEXT
 from latent_assets.store import DamagedError, MissingError, Receipt, environment, pixel_digest
 from latent_assets.store.receipts import Environment, utc_now
-from latent_assets.studio import Studio, start_up_profile, timing_profile
+from latent_assets.studio import Studio, batch_profile, start_up_profile, timing_profile
+from latent_assets.walks.fields import BatchSize
 from latent_assets.walks.points import prompts_of
 from latent_assets.walks.recipes import FrameRecipe, Rendering
 
@@ -115,7 +118,7 @@ def render_frames(
     studio: Studio,
     recipes: Sequence[FrameRecipe],
     *,
-    batch_size: int,
+    batch_size: BatchSize,
     on_frames: OnFrames = lambda _keys, _rendered: None,
     manners: Manners = ALONE,
     result: RenderResult | None = None,
@@ -146,7 +149,7 @@ def render_frames(
 def _render_missing(
     studio: Studio,
     todo: Sequence[FrameRecipe],
-    batch_size: int,
+    batch_size: BatchSize,
     on_frames: OnFrames,
     manners: Manners,
     result: RenderResult,
@@ -161,8 +164,10 @@ def _render_missing(
     schedule = schedule_of(studio, rendering)
     with manners.turn(), _counted(result):
         encodings = encodings_of(studio, todo)
-        for planned in _batches(todo, batch_size):
-            batch = _still_missing(studio, planned, on_frames, result, manners)
+        scales = [recipe.guidance_scale for recipe in todo]
+        sizes = batches_for(studio, engine, rendering, scales, batch_size)
+        for part in parts(len(todo), sizes):
+            batch = _still_missing(studio, todo[part], on_frames, result, manners)
             if not batch:
                 continue
             with manners.batch():
@@ -174,10 +179,12 @@ def _render_missing(
                 _store(studio, engine, batch, pictures, seconds, faulty)
                 faults.extend(found)
                 batches.append((len(batch), seconds))
+                sizes.note(len(batch), seconds)
                 result.rendered += len(batch) - len(faulty)
                 stored = [each.key for i, each in enumerate(batch) if i not in faulty]
                 on_frames(stored, True)
     _record_timings(studio, todo, loaded, batches)
+    sizes.remember()
     if faults:
         raise ModelError(
             f"{len(faults)} of {len(todo)} frames came out as no picture and were not stored:"
@@ -272,9 +279,18 @@ def _fresh(
     )
 
 
-def _batches(recipes: Sequence[FrameRecipe], size: int) -> Iterator[Sequence[FrameRecipe]]:
-    for start in range(0, len(recipes), size):
-        yield recipes[start : start + size]
+def batches_for(
+    studio: Studio,
+    engine: Engine,
+    rendering: Rendering,
+    scales: Iterable[float | Fraction],
+    batch_size: BatchSize,
+) -> Batches:
+    """How many frames go through the model at once; batch_size: what a walk says of that."""
+    if batch_size != "auto":
+        return FixedBatches(batch_size)
+    profile = batch_profile(rendering, scales, engine_environment(engine))
+    return MeasuredBatches(studio.timings, engine, profile, rendering.size, rendering.num_steps)
 
 
 def _still_missing(

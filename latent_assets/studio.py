@@ -5,7 +5,7 @@ Opening it, describing a model and planning a walk load neither a model nor Tens
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from fractions import Fraction
 from math import isqrt
@@ -47,6 +47,7 @@ from latent_assets.store import (
 from latent_assets.store.encodings import FEATURES, FloatArray
 from latent_assets.store.frames import UPSCALED
 from latent_assets.store.parallel import in_order
+from latent_assets.store.receipts import Environment
 from latent_assets.upscaling import Upscaling, open_upscaling
 from latent_assets.walks.advice import advice
 from latent_assets.walks.fields import MAX_CHUNK
@@ -456,8 +457,11 @@ class Studio:
         per_frame = self.timings.estimate(timing_profile(spec.recipes([0, walk.frames - 1])))
         if per_frame is None:
             return UNMEASURED_CHUNK
-        batches = max(round(CHUNK_S / per_frame / walk.batch_size), 1)
-        return min(batches * walk.batch_size, MAX_CHUNK)
+        frames = round(CHUNK_S / per_frame)
+        batch = walk.batch_size
+        if batch == "auto":  # which divides 30 (`batching.SIZES`)
+            batch = UNMEASURED_CHUNK if frames >= UNMEASURED_CHUNK else 1
+        return min(max(round(CHUNK_S / per_frame / batch), 1) * batch, MAX_CHUNK)
 
     def _estimate(
         self, spec: WalkSpec, missing: Sequence[FrameRecipe], frames: int, to_upscale: int
@@ -508,8 +512,26 @@ def timing_profile(recipes: Sequence[FrameRecipe]) -> dict[str, Any]:
         "num_steps": rendering.num_steps,
         "sampler": rendering.sampler,
         "precision": rendering.precision,
-        # With guidance the denoiser is evaluated twice a step.
-        "guided": any(recipe.guidance_scale not in {0, 1} for recipe in recipes),
+        "guided": _guided(recipe.guidance_scale for recipe in recipes),
+    }
+
+
+def _guided(scales: Iterable[float | Fraction]) -> bool:
+    """Whether the denoiser is evaluated twice a step."""
+    return any(scale not in {0, 1} for scale in scales)
+
+
+def batch_profile(
+    rendering: Rendering, scales: Iterable[float | Fraction], where: Environment
+) -> dict[str, Any]:
+    """What it depends on how many frames at once are fast; scales: of guidance, of the frames."""
+    return {
+        "model": _measured_as(rendering),
+        "size": list(rendering.size),
+        "precision": rendering.precision,
+        "guided": _guided(scales),
+        "device": where.cpu if where.device == "cpu" else where.device,
+        "threads": where.threads,
     }
 
 

@@ -10,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from latent_assets.api import walks
+from latent_assets.batching import parts
 from latent_assets.diffusion.faults import find_faults
 from latent_assets.diffusion.protocol import Engine, FloatArray, ImageArray, ModelInfo
 from latent_assets.errors import ModelError, UsageError
-from latent_assets.rendering import encode_prompts, schedule_of
+from latent_assets.rendering import batches_for, encode_prompts, schedule_of
 from latent_assets.studio import Studio, WalkSpec
 
 Scales = float | Sequence[float] | npt.NDArray[np.floating]
@@ -41,13 +42,13 @@ def sample(
     (unconditional,) = encode_prompts(studio, rendering, [rendering.unconditional])
     engine = studio.load_engine(model)
     pictures = []
-    for start in range(0, len(contexts), spec.walk.batch_size):
-        batch = slice(start, start + spec.walk.batch_size)
+    sizes = batches_for(studio, engine, rendering, scales.tolist(), spec.walk.batch_size)
+    for batch in parts(len(contexts), sizes):
         latents = engine.sample(
             noises[batch], contexts[batch], unconditional, scales[batch], schedule
         )
         decoded = engine.decode(latents)
-        _warn(engine, latents, decoded, start)
+        _warn(engine, latents, decoded, batch.start)
         pictures.append(decoded)
     return np.concatenate(pictures)
 

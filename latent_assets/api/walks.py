@@ -102,7 +102,7 @@ class Fields(TypedDict, total=False):
     spacing: str
     clip_skip: int
     size: int | Sequence[int]
-    batch_size: int
+    batch_size: int | str
     chunk_size: int | str
     model: str
     output: Mapping[str, Any]

@@ -36,7 +36,7 @@ class Timings:
         """Adds one measurement. What cannot be noted is told in the log: it is an estimate."""
         if not _sane(seconds_per_frame):
             return
-        samples = [*self._samples(profile), round(seconds_per_frame, 6)][-_KEPT:]
+        samples = [*self.samples(profile), round(seconds_per_frame, 6)][-_KEPT:]
         data = {"profile": profile, "seconds_per_frame": samples}
         try:
             self.objects.write(_name(profile), json.dumps(data, indent=1).encode())
@@ -49,7 +49,7 @@ class Timings:
         Failing the profile itself, the one that differs in `num_steps` alone and has the nearest
         number of steps is scaled by their ratio.
         """
-        if samples := self._samples(profile):
+        if samples := self.samples(profile):
             return median(samples)
         steps = profile.get("num_steps")
         if not isinstance(steps, int) or steps < 1:
@@ -64,7 +64,8 @@ class Timings:
         ]
         return min(others)[1] if others else None
 
-    def _samples(self, profile: dict[str, Any]) -> list[float]:
+    def samples(self, profile: dict[str, Any]) -> list[float]:
+        """What was recorded of exactly that, the oldest first."""
         read = self._read(_name(profile))
         return read[1] if read is not None else []
 

@@ -119,6 +119,19 @@ def _chunk_size(value: object) -> object:
     return value
 
 
+MAX_BATCH = 64
+
+
+def _batch_size(value: object) -> object:
+    number = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_BATCH
+    if value != "auto" and not number:
+        raise ValueError(f"must be a whole number from 1 to {MAX_BATCH}, or auto")
+    return value
+
+
+BatchSize = Annotated[
+    Annotated[int, Field(ge=1, le=MAX_BATCH)] | Literal["auto"], BeforeValidator(_batch_size)
+]
 ChunkSize = Annotated[
     Annotated[int, Field(ge=1, le=MAX_CHUNK)] | Literal["auto"], BeforeValidator(_chunk_size)
 ]

@@ -30,6 +30,7 @@ from latent_assets.walks.fields import (
     MOST_STEPS,
     QUEUE,
     WITH_OWN_SPACING,
+    BatchSize,
     ChunkSize,
     Ease,
     Format,
@@ -188,8 +189,9 @@ class _Walk(_Part):
     """Which layer of the text encoder is used, counted from the last: 1."""
     size: Size | None = None
     """Pixels of a side, or [height, width]; default: the model's own size."""
-    batch_size: Annotated[int, Field(ge=1, le=64)] = 3
-    """Frames per forward pass: more is faster until memory is full."""
+    batch_size: BatchSize = "auto"
+    """Frames per forward pass. auto: the fewest that are about as fast as any, measured on each
+    machine while it renders."""
     chunk_size: ChunkSize = 30
     """Frames per step of the asset graph: what is retried as one. auto: as many as take about
     a minute, by the measured seconds of frames like these."""
@@ -460,13 +462,19 @@ _GROUPS: dict[object, type[_Part]] = {
 WALK_ADAPTER: TypeAdapter[Walk] = TypeAdapter(Annotated[Walk, Field(discriminator="kind")])
 
 
+_FORMER_BATCH = 3
+
+
 def walk_meaning(walk: Walk) -> dict[str, Any]:
     """The fields that are not at their default, as plain JSON: what versions are digests of.
 
     So a field that a later version of the project knows changes no walk that does without it. A
-    default that is there already therefore stays what it is.
+    default that is there already therefore stays what it is; that of `batch_size` was 3 once.
     """
-    return WALK_ADAPTER.dump_python(walk, mode="json", exclude_defaults=True)
+    meaning = WALK_ADAPTER.dump_python(walk, mode="json", exclude_defaults=True)
+    if meaning.get("batch_size") == _FORMER_BATCH:
+        del meaning["batch_size"]
+    return meaning
 
 
 def fields_of(walk: type[_Part], path: tuple[str | int, ...]) -> list[str]:

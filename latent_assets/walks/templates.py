@@ -6,7 +6,7 @@ _COMMON = """
 seed: 0                 # determines the noise, the same on every machine
 guidance_scale: 3       # how closely the pictures follow the prompt; 1 switches guidance off
 num_steps: 25           # denoising steps per frame
-batch_size: 6           # frames per forward pass
+# batch_size: 6         # frames per forward pass; left out: what is fast here, by measurement
 # negative_prompt: ""   # what the pictures should not show
 # prompt_syntax: weighted   # (word:1.3), [word], BREAK, more than 75 tokens
 # sampler: ddim         # or dpm++2m, euler, lcm, tuned

@@ -358,7 +358,7 @@ def test_a_black_frame_is_refused_and_the_others_are_kept(tmp_path, instance):
         return pictures
 
     engine.decode = with_one_black
-    write(studio, "w", frames=9)
+    write(studio, "w", frames=9, more="batch_size: 3")
     result = run(studio, instance, "w")
     assert not result.success
     assert "came out as no picture" in failures(result)[0]

@@ -384,7 +384,10 @@ def test_own_pictures_can_be_shown_and_saved_with_the_mark_of_their_model(studio
         ({"sampler": "lcm", "num_steps": 4}, "lcm adds noise of a walk's seed"),
         ({"num_steps": 1}, "num_steps: must be at least 2"),
         ({"guidance_scale": [1, 2]}, "2 guidance scales for 1 pictures"),
-        ({"noise": np.zeros((5, 5, 4)), "batch_size": 0}, "batch_size: must be at least 1"),
+        (
+            {"noise": np.zeros((5, 5, 4)), "batch_size": 0},
+            "batch_size: must be a whole number",
+        ),
     ],
 )
 def test_an_array_that_does_not_fit_is_told(studio, change, told):

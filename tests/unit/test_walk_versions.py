@@ -30,7 +30,7 @@ FOR_ALL = {
     "spacing": "uniform",
     "clip_skip": 1,
     "size": None,
-    "batch_size": 3,
+    "batch_size": "auto",
     "chunk_size": 30,
     "model": None,
     "output.formats": ["gif"],
@@ -152,3 +152,12 @@ def test_how_a_walk_is_rendered_changes_its_version(tmp_path):
         replace(spec, rendering=replace(spec.rendering, clip_skip=2)),
     ]
     assert len({each.version for each in (spec, *others)}) == 5
+
+
+def test_a_number_of_frames_at_once_is_in_the_version_as_before():
+    """The default was 3, and is open now: walks that say 3, and walks that say nothing, stay."""
+    versions = [
+        walk_version(walk_of("interpolation", **changes))
+        for changes in ({}, {"batch_size": 3}, {"batch_size": "auto"}, {"batch_size": 4})
+    ]
+    assert versions[0] == versions[1] == versions[2] != versions[3]

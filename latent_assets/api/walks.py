@@ -104,6 +104,7 @@ class Fields(TypedDict, total=False):
     size: int | Sequence[int]
     batch_size: int | str
     chunk_size: int | str
+    queue: str
     model: str
     output: Mapping[str, Any]
     checks: Mapping[str, Any]

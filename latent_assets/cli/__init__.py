@@ -61,7 +61,7 @@ def _likeness(error: UnicodeError) -> tuple[str | bytes, int]:
 def _run() -> int:
     """Returns the exit code."""
     gc.disable()
-    from typer import BadParameter, rich_utils
+    from typer import BadParameter
 
     from latent_assets.cli import common
     from latent_assets.cli.app import app
@@ -76,6 +76,8 @@ def _run() -> int:
     except LatentAssetsError as error:
         return _tell(error)
     except wrong_usage as error:
+        from typer import rich_utils
+
         rich_utils.rich_format_error(error)
         return _tell_json(UsageError(error.format_message()))
     except Exception as defect:

@@ -131,6 +131,10 @@ class FrameRecipe:
     @cached_property
     def key(self) -> str:
         """64 hex digits: sha256 of the recipe's canonical JSON."""
+        return self.hashed()
+
+    def hashed(self) -> str:
+        """The `key`, not remembered: whoever asks once spares a lock and a place for each frame."""
         scale = self.guidance_scale.as_integer_ratio()
         common = self.rendering.said.get(scale)
         if common is None:

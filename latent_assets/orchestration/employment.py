@@ -81,8 +81,7 @@ def check_suits(context: dg.OpExecutionContext, studio: Studio, rendering: Rende
     if context.retry_number >= MOST_REFUSALS:
         raise ModelError(
             f"no worker renders this walk: {why}",
-            "Give the workers of its queue the same weights and settings"
-            " (`latent-assets doctor --cluster` compares them), and render it again.",
+            "Give the workers of its queue the same weights and settings, and render it again.",
         )
     raise GivenBackError(f"this worker refuses the step: {why}")
 

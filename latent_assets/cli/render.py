@@ -299,24 +299,17 @@ def _failed_checks(result: Any) -> list[dict[str, str]]:
 
 def _why(result: Any) -> str:
     """The first failure of a run, in its own words."""
-    from latent_assets.orchestration.failures import words_of
-    from latent_assets.orchestration.show import plain
+    from latent_assets.orchestration.failures import words_of, words_of_check
 
     for check in result.get_asset_check_evaluations():
-        if not check.passed and check.blocking and check.description and _is_error(check):
-            return f"{plain(check.description)}. No files are made, as the walk's checks ask"
+        if told := words_of_check(check):
+            return told
     for event in result.all_events:
         if event.is_step_failure:
             return words_of(event)
         if event.is_job_failure and event.job_failure_data.error is not None:
             return _innermost(event.job_failure_data.error)
     return "the run failed; see its log in the web UI (latent-assets ui)"
-
-
-def _is_error(check: Any) -> bool:
-    from dagster import AssetCheckSeverity
-
-    return check.severity == AssetCheckSeverity.ERROR
 
 
 def _innermost(error: Any) -> str:

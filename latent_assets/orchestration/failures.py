@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 import dagster as dg
 
 from latent_assets.errors import InvalidWalkError, LatentAssetsError
-from latent_assets.orchestration.show import sentences
+from latent_assets.orchestration.show import plain, sentences
 
 
 @contextmanager
@@ -40,6 +40,14 @@ def words_of(failed: dg.DagsterEvent) -> str:
         error = error.cause
     why = str(error.message).strip() if error is not None else "no reason given"
     return f"step {failed.step_key} failed: {why}"
+
+
+def words_of_check(check: dg.AssetCheckEvaluation) -> str | None:
+    """Why a check keeps the walk's files from being made, for people; None if it does not."""
+    blocks = check.blocking and not check.passed and check.severity is dg.AssetCheckSeverity.ERROR
+    if not blocks or not check.description:
+        return None
+    return f"{plain(check.description)}. No files are made, as the walk's checks ask"
 
 
 def _note_on_the_walk(error: LatentAssetsError) -> None:

@@ -10,7 +10,7 @@ import dagster as dg
 from latent_assets import interrupts
 from latent_assets.errors import StoreError
 from latent_assets.lastrun import Check, LastRun, read_last_run, write_last_run
-from latent_assets.orchestration.failures import words_of
+from latent_assets.orchestration.failures import words_of, words_of_check
 from latent_assets.orchestration.instance import ALIVE
 from latent_assets.orchestration.observing import RENDERED
 from latent_assets.walks.schema import NAME_PATTERN
@@ -89,6 +89,7 @@ def _ended(instance: dg.DagsterInstance, begun: LastRun, walk_spec: dg.AssetKey)
         elif event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
             found = event.asset_check_evaluation_data
             checks[found.check_name] = Check(found.check_name, found.passed)
+            problem = problem or words_of_check(found) or ""
         elif event.asset_key == walk_spec:
             tags = event.step_materialization_data.materialization.tags or {}
             spec = tags.get(_VERSION, spec)

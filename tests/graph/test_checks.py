@@ -8,6 +8,7 @@ import numpy as np
 from fakes import SIZE, FakeStudio
 
 from latent_assets.cli.render import _why
+from latent_assets.lastrun import read_last_run
 from latent_assets.orchestration import show
 from latent_assets.orchestration.build import build_defs
 from latent_assets.store import Receipt, environment, pixel_digest
@@ -195,6 +196,7 @@ def test_a_check_that_blocks_keeps_files_from_being_made(studio, instance):
     assert not studio.output_path("w", ".gif").exists()
     assert "the walk jumps from frame 5 to 6" in _why(result)
     assert "No files are made" in _why(result)
+    assert read_last_run(studio.settings.data, "w").problem == _why(result)  # on the walk's page
 
 
 def test_a_seam_takes_its_limit_from_the_file(studio, instance):

@@ -366,6 +366,22 @@ def test_what_was_tried_beside_a_walk_stands_on_its_page_and_nothing_else_does(s
 # --- earlier versions ----------------------------------------------------------------------------
 
 
+def test_files_of_the_same_frames_are_one_version_to_compare_with(studio):
+    render(studio, "way")
+    keys = Catalogue(studio).read()["way"].keys
+    folder = studio.settings.outputs_dir / "way"
+    folder.mkdir(parents=True)
+    picture = np.zeros((8, 8, 3), np.uint8)
+    for name, some in (("way", keys[:3]), ("way-sheet", keys[:3]), ("way", keys[1:4])):
+        record = Provenance({"name": "way"}, {"name": "m", "weights_digest": "0"}, some, some)
+        write_png(picture, folder / f"{name}.png", provenance=record.as_dict())
+        keep_earlier(folder / f"{name}.png", 9)
+        picture = picture + 1
+    page = client(studio).get("/way/").text
+    assert page.count('value="version:') == 2
+    assert page.count('href="earlier/') == 3
+
+
 def test_an_earlier_version_can_be_played_while_its_frames_are_stored(studio):
     render(studio, "way")
     keys = Catalogue(studio).read()["way"].keys

@@ -4,6 +4,7 @@ import importlib.metadata
 import os
 import platform
 import shutil
+from contextlib import suppress
 from typing import Any
 
 import typer
@@ -18,6 +19,10 @@ from latent_assets.settings import MODELS
 from latent_assets.studio import Studio, weights_source
 
 PACKAGES = ("dagster", "tensorflow", "keras", "keras-cv", "numpy", "pillow")
+LIGHT = {"tensorflow": "tensorflow-cpu"}
+"""Packages that may stand in for others: a light installation has them."""
+OF_STABLE_DIFFUSION = "keras-cv"
+"""Needed by no other model."""
 FULL_DISK_BYTES = 2 * 2**30
 STABLE_DIFFUSION_BYTES = 9 * 2**30
 """Memory of a machine below which loading it is a risk: 8 GB at the peak were measured."""
@@ -57,10 +62,10 @@ def doctor(as_json: AsJson = False) -> None:
 
 
 def _version(package: str) -> str | None:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None
+    for name in filter(None, (package, LIGHT.get(package))):
+        with suppress(importlib.metadata.PackageNotFoundError):
+            return importlib.metadata.version(name)
+    return None
 
 
 def _free(studio: Studio) -> int:
@@ -125,7 +130,8 @@ def explain(kind: str, driver: bool, visible: str | None) -> str:
 
 
 def _problems(report: dict[str, Any]) -> list[str]:
-    problems = [f"{name} is not installed" for name, v in report["versions"].items() if v is None]
+    absent = [name for name, version in report["versions"].items() if version is None]
+    problems = [f"{name} is not installed" for name in absent if name != OF_STABLE_DIFFUSION]
     if not report["models"]["embedded"]["ready"]:
         problems.append(report["models"]["embedded"]["why"])
     if report["device"]["kind"] == "none":
@@ -152,6 +158,8 @@ def _print(report: dict[str, Any]) -> None:
     for name, model in report["models"].items():
         state = f"ready, weights {model['weights']}" if model["ready"] else model["why"]
         out.print(f"  model     {name}: {state}", markup=False)
+    if report["versions"][OF_STABLE_DIFFUSION] is None:
+        out.print("            Stable Diffusion needs keras-cv: pip install keras-cv", markup=False)
     for problem in report["problems"]:
         out.print(f"  [red]problem[/]   {escape(problem)}")
     if report["ok"]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import gc
+import importlib.util
 import logging
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -39,6 +40,15 @@ COLLECT_BYTES = 400_000_000
 """The same, for weights that are loaded: bytes between two collections."""
 
 Initializer = Callable[..., Any]
+
+
+def require() -> None:
+    """Raises ModelError where KerasCV is not installed: a light installation leaves it out."""
+    if importlib.util.find_spec("keras_cv") is None:
+        raise ModelError(
+            "Stable Diffusion needs keras-cv, which is not installed",
+            "pip install keras-cv. The embedded models do without.",
+        )
 
 
 def load_from_files(

@@ -152,11 +152,13 @@ def load_engine(
     key = (name, info.weights_digest, source, options)
     if key in _loaded:
         return _loaded[key]
+    own = name in COMES_WITH_THE_PROJECT
+    if not own:
+        keras_cv_models.require()  # before gigabytes are fetched
     unload()
     check_precision(options.precision)
     device = prepare_device()
     logger.info("Loading %s on %s.", info.title, device)
-    own = name in COMES_WITH_THE_PROJECT
     if not own and info.licence_notice:  # a licence to accept, not just an attribution
         logger.warning("%s", info.licence_notice)
     _loaded[key] = TensorFlowEngine(info, _load_models(name, source, options), options)

@@ -14,7 +14,7 @@ from typing import Any
 from latent_assets import __version__
 
 SCHEMA = 1
-PACKAGES = ("numpy", "tensorflow", "keras", "keras-cv", "pillow")
+PACKAGES = ("numpy", "tensorflow", "tensorflow-cpu", "keras", "keras-cv", "pillow")
 # Instruction sets that numeric libraries choose their kernels by.
 _RELEVANT_FEATURES = ("sse4_2", "avx", "avx2", "fma", "f16c", "asimd", "sve", "neon")
 _RELEVANT_PREFIXES = ("avx512", "amx", "avx_vnni")

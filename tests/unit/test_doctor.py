@@ -75,3 +75,18 @@ def test_a_healthy_machine(run):
     broken = run(device=ImportError("libfoo.so is missing"))
     assert broken.exit_code == 1
     assert "TensorFlow does not start: libfoo.so is missing" in broken.output
+
+
+def test_a_light_installation_lacks_nothing_that_the_embedded_model_needs(run, monkeypatch):
+    installed = doctor.importlib.metadata.version
+
+    def version(name):
+        if name in {"tensorflow", "keras-cv"}:
+            raise doctor.importlib.metadata.PackageNotFoundError(name)
+        return "2.0-light" if name == "tensorflow-cpu" else installed(name)
+
+    monkeypatch.setattr(doctor.importlib.metadata, "version", version)
+    result = run()
+    assert result.exit_code == 0, result.output
+    assert "tensorflow 2.0-light" in result.output
+    assert "Stable Diffusion needs keras-cv: pip install keras-cv" in result.output

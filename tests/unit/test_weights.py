@@ -8,11 +8,12 @@ import json
 
 import pytest
 
-from latent_assets.diffusion import weights
+from latent_assets.diffusion import keras_cv_models, weights
 from latent_assets.diffusion.registry import (
     WeightsSource,
     describe_model,
     download_notice,
+    load_engine,
     read_prompt,
 )
 from latent_assets.diffusion.stable_diffusion import (
@@ -186,3 +187,11 @@ def test_a_long_prompt_is_refused_or_if_it_may_be_cut_warned_of(tmp_path):
     assert "it is cut after" in long.warnings[0]
     with pytest.raises(UsageError, match="stable-diffusion-1"):
         read_prompt("dall-e", source, "a cat")
+
+
+def test_a_light_installation_says_what_stable_diffusion_needs_before_it_fetches(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(keras_cv_models.importlib.util, "find_spec", lambda _name: None)
+    with pytest.raises(ModelError, match="needs keras-cv, which is not installed"):
+        load_engine("stable-diffusion-1", WeightsSource(tmp_path))

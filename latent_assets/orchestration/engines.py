@@ -15,10 +15,15 @@ _MOST = 32
 
 
 def keep_engines() -> None:
-    """From now on, in this process. Twice is as good as once."""
+    """From now on, in this process. Twice is as good as once.
+
+    A Dagster that makes its engines otherwise goes on doing so
+    (docs/decisions/0064-dagsters-engines-are-kept.md).
+    """
     storage: Any = sqlite_event_log  # what it makes engines with is a name in this module
-    if not hasattr(storage.create_engine, "engines"):
-        storage.create_engine = _keeping(storage.create_engine)
+    make = getattr(storage, "create_engine", None)
+    if make is not None and not hasattr(make, "engines"):
+        storage.create_engine = _keeping(make)
 
 
 def _keeping(make: Callable[..., Any]) -> Callable[..., Any]:

@@ -5,6 +5,7 @@ from contextlib import closing
 
 import pytest
 
+from latent_assets.orchestration import engines
 from latent_assets.orchestration.instance import open_instance
 from latent_assets.orchestration.tables import DATABASES
 from latent_assets.settings import Settings
@@ -72,3 +73,9 @@ def test_statements_for_events_are_compiled_once_and_not_for_each_event(tmp_path
         with storage.index_connection() as second:
             assert second.engine is first.engine
         assert other.engine is not first.engine
+
+
+def test_a_dagster_that_makes_its_engines_otherwise_goes_on_doing_so(monkeypatch):
+    monkeypatch.delattr(engines.sqlite_event_log, "create_engine")
+    engines.keep_engines()
+    assert not hasattr(engines.sqlite_event_log, "create_engine")

@@ -5,7 +5,10 @@ The processes are forked from a server that has imported everything: a start tak
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import ctypes
+import faulthandler
 import json
 import math
 import multiprocessing
@@ -14,13 +17,18 @@ import signal
 import struct
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 PRELOAD = ["fakes", "latent_assets.cli.app", "latent_assets.orchestration.build", "commands"]
 TESTS = Path(__file__).parent
+STACKS = signal.SIGUSR1
+"""A command that gets it writes down what each of its threads does."""
+STACKS_WITHIN_S = 10.0
+_DIE_WITH_PARENT = 1  # Linux: prctl(2), PR_SET_PDEATHSIG
+_begun: list[Command] = []
 
 
 @dataclass(frozen=True)
@@ -66,6 +74,7 @@ class Command:
         arguments_of = (environment, arguments, str(self._log), pause_s, hold_at, powerless)
         self._process = _server().Process(target=_run, args=arguments_of)
         self._process.start()
+        _begun.append(self)
 
     @property
     def cpu_s(self) -> float:
@@ -88,9 +97,10 @@ class Command:
         return self._process.exitcode == -signal.SIGKILL
 
     def signal(self, number: int) -> None:
-        """To the process alone."""
+        """To the process alone, unless it is over."""
         assert self._process.pid is not None
-        os.kill(self._process.pid, number)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self._process.pid, number)
 
     @property
     def computes(self) -> bool:
@@ -108,22 +118,60 @@ class Command:
 
     def said(self) -> str:
         """What stands on stderr by now."""
-        path = Path(f"{self._log}.err")
-        return path.read_text() if path.exists() else ""
+        return self._text("err")
 
     def over_within(self, seconds: float) -> bool:
         self._process.join(seconds)
         return self._process.exitcode is not None
 
+    def living(self, look_every_s: float = 0.005, within_s: float = 300) -> Iterator[float]:
+        """`cpu_s`, again and again until it is over. Raises AssertionError if it hangs."""
+        end = time.monotonic() + within_s
+        while not self.over_within(look_every_s):
+            if (used := self.cpu_s) < math.inf:
+                yield used
+            if time.monotonic() > end:
+                self._fail()
+
     def answer(self, within_s: float = 300) -> Answer:
         """Raises AssertionError if it hangs."""
-        over = self.over_within(within_s)
-        if not over:
-            self.kill()
-        out, err = (Path(f"{self._log}.{name}") for name in ("out", "err"))
-        assert over, f"it hangs: {out.read_text()}\n{err.read_text()}"
+        if not self.over_within(within_s):
+            self._fail()
         assert self._process.exitcode is not None
-        return Answer(self._process.exitcode, out.read_text(), err.read_text())
+        return Answer(self._process.exitcode, self._text("out"), self._text("err"))
+
+    def _fail(self) -> NoReturn:
+        stacks = self._stacks()
+        self.kill()
+        raise AssertionError(f"it hangs: {self._text('out')}\n{self._text('err')}\n{stacks}")
+
+    def _stacks(self) -> str:
+        """What it is and what its threads do, as far as it tells."""
+        end = time.monotonic() + STACKS_WITHIN_S
+        with contextlib.suppress(OSError):
+            status = Path(f"/proc/{self._process.pid}/status").read_text()
+            self.signal(STACKS)
+            while not self._text("stacks") and time.monotonic() < end:
+                time.sleep(0.1)
+            time.sleep(0.5)  # for the rest of it
+            return f"{status}\n{self._text('stacks')}"
+        return "it ended just now"
+
+    def _text(self, name: str) -> str:
+        path = Path(f"{self._log}.{name}")
+        return path.read_text(errors="replace") if path.exists() else ""
+
+
+def kill_what_is_left() -> None:
+    """All commands that are not over yet: whoever started them is."""
+    while _begun:
+        command = _begun.pop()
+        if not command.over_within(0):
+            command.kill()
+
+
+# Else multiprocessing would wait for them at the end, however long that takes.
+atexit.register(kill_what_is_left)
 
 
 def _server() -> Any:
@@ -150,6 +198,8 @@ def _run(
     from latent_assets.studio import Studio  # noqa: PLC0415
 
     os.setsid()
+    ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
+    faulthandler.register(STACKS, Path(f"{log}.stacks").open("w"))  # noqa: SIM115 - kept open
     signal.signal(signal.SIGHUP, signal.SIG_DFL)  # `nohup` around the tests ignores it
     for number, name in ((1, "out"), (2, "err")):
         os.dup2(os.open(f"{log}.{name}", os.O_CREAT | os.O_WRONLY, 0o600), number)

@@ -76,6 +76,6 @@ def local_path(url: str, what: str) -> Path:
 
 
 def without_password(url: str) -> str:
-    """An address for people, without what stands before its host: redis://host:6379/0."""
+    """An address for people, without driver, user and password: redis://host:6379/0."""
     scheme, _, rest = url.partition("://")
-    return f"{scheme}://{rest.rpartition('@')[2]}"
+    return f"{scheme.partition('+')[0]}://{rest.rpartition('@')[2]}"

@@ -21,6 +21,7 @@ from pathlib import Path
 from latent_assets.shipped import PROJECT_ROOT
 
 TESTS = PROJECT_ROOT / "tests"
+PROGRAM = Path(sys.executable).with_name("latent-assets")
 DEADLINE_S = 180.0
 PASSWORD = "not-to-be-shown"
 
@@ -156,16 +157,28 @@ class Cluster:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{name}.yaml").write_text(json.dumps(document))
 
-    def _start(self, command: list[str], log: str, more: Mapping[str, str]) -> subprocess.Popen:
-        environment = {
+    def _variables(self, more: Mapping[str, str]) -> dict[str, str]:
+        return {
             **{name: value for name, value in os.environ.items() if "LATENT_ASSETS" not in name},
-            "PYTHONPATH": str(TESTS),
+            "PYTHONPATH": f"{TESTS}:{PROJECT_ROOT}",
             "LATENT_ASSETS_DATA": str(self.data),
             "LATENT_ASSETS_EXECUTOR": "celery",
             "LATENT_ASSETS_BROKER": self.redis.url,
             **self.environment,
             **more,
         }
+
+    def problems(self, **more: str) -> list[str]:
+        """What `doctor --cluster` finds wrong."""
+        command = [str(PROGRAM), "doctor", "--cluster", "--json"]
+        done = subprocess.run(
+            command, env=self._variables(more), capture_output=True, text=True, check=False
+        )
+        assert PASSWORD not in done.stdout + done.stderr
+        return json.loads(done.stdout)["problems"]
+
+    def _start(self, command: list[str], log: str, more: Mapping[str, str]) -> subprocess.Popen:
+        environment = self._variables(more)
         self.data.mkdir(parents=True, exist_ok=True)
         with (self.data / f"{log}.log").open("ab") as file:
             return subprocess.Popen(
@@ -174,8 +187,7 @@ class Cluster:
 
     def worker(self, name: str, *queues: str, wait: bool = True, **more: str) -> subprocess.Popen:
         chosen = [part for queue in queues for part in ("--queue", queue)]
-        program = Path(sys.executable).with_name("latent-assets")
-        command = [str(program), "worker", *chosen, "--name", name]
+        command = [str(PROGRAM), "worker", *chosen, "--name", name]
         self.workers[name] = self._start(command, name, more)
         if wait:
             self.wait_for(name, "ready")

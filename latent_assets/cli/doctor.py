@@ -5,13 +5,14 @@ import os
 import platform
 import shutil
 from contextlib import suppress
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
 
 from latent_assets import __version__
 from latent_assets.cli.common import AsJson, emit, open_studio, out, size
+from latent_assets.cli.overseen import look_at_cluster
 from latent_assets.diffusion import registry
 from latent_assets.diffusion.tensorflow_runtime import prepare_device
 from latent_assets.errors import LatentAssetsError
@@ -35,9 +36,17 @@ def register(app: typer.Typer) -> None:
     app.command()(doctor)
 
 
-def doctor(as_json: AsJson = False) -> None:
+def doctor(
+    cluster: Annotated[
+        bool,
+        typer.Option("--cluster", help="Ask the broker, database, store and workers instead."),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Look at the engine, GPU, weights, versions and disk, and say what is missing."""
     studio = open_studio()
+    if cluster:
+        raise typer.Exit(look_at_cluster(studio.settings, as_json=as_json))
     report: dict[str, Any] = {
         "latent-assets": __version__,
         "python": platform.python_version(),

@@ -38,7 +38,7 @@ EXAMPLES = {
     "ui": ("ui", "ui --port 3001 --no-open"),
     "worker": ("worker", "worker --queue gpu --gpu 0", "worker --queue cpu"),
     "vocabulary": ("vocabulary", "vocabulary purple kangaroo"),
-    "doctor": ("doctor", "doctor --json"),
+    "doctor": ("doctor", "doctor --json", "doctor --cluster"),
 }
 
 

@@ -1,16 +1,63 @@
-"""Rendering by the workers of a cluster: this process oversees the run, and shows how far it is."""
+"""A cluster as the commands see it: overseeing a run, showing how far it is, asking the workers."""
 
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from rich.markup import escape
+
+from latent_assets.cli.common import emit, out
 from latent_assets.errors import UsageError
+from latent_assets.places import without_password
 from latent_assets.progress import Bar
+from latent_assets.settings import CELERY, Settings
 from latent_assets.studio import Plan, Studio, WalkSpec
 from latent_assets.walks.library import WalkLibrary
 from latent_assets.walks.order import rendering_order
 
 _CHUNK = re.compile(r"render_chunk\[part_(\d+)_of_(\d+)\]$")
+
+
+def check_has_workers(settings: Settings) -> None:
+    """Raises UsageError in a deployment without."""
+    if settings.executor != CELERY:
+        raise UsageError(
+            "this deployment has no workers: LATENT_ASSETS_EXECUTOR is not celery",
+            "Set LATENT_ASSETS_EXECUTOR=celery and LATENT_ASSETS_BROKER=redis://HOST:6379/0,"
+            " here and where runs are started.",
+        )
+
+
+def look_at_cluster(settings: Settings, *, as_json: bool) -> int:
+    """Print what `doctor --cluster` finds. Returns the exit code."""
+    check_has_workers(settings)
+    from latent_assets.orchestration.cluster.looking import FINE, SERVERS, look
+
+    found = look(settings)
+    problems = found["problems"]
+    if as_json:
+        emit({**found, "ok": not problems})
+        return 1 if problems else 0
+    places = (settings.broker, settings.database or str(settings.dagster_home), settings.store_url)
+    for name, place in zip(SERVERS, places, strict=True):
+        state = "answers" if found[name] == FINE else "does not answer"
+        where = without_password(place) if "://" in place else place
+        out.print(f"  {name:9} {where} {state}", markup=False)
+    for name, worker in found["workers"].items():
+        out.print(f"  worker    {name}: {_in_words(worker)}", markup=False)
+    for problem in problems:
+        out.print(f"  [red]problem[/]   {escape(problem)}".replace("\n", f"\n{' ' * 10}"))
+    if not problems:
+        out.print("Everything that workers need is here.")
+    return 1 if problems else 0
+
+
+def _in_words(worker: Mapping[str, Any]) -> str:
+    if "error" in worker:
+        return "of another version"
+    state = "at work" if worker["busy"] else "waits for work"
+    version, queues = worker["latent-assets"], ", ".join(worker["queues"])
+    return f"queues {queues}; {state}; latent-assets {version}, {worker['precision']}"
 
 
 def check_is_known(library: WalkLibrary, name: str, told: bool) -> None:

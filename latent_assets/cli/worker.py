@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from latent_assets.cli.common import err, open_studio
+from latent_assets.cli.overseen import check_has_workers
 from latent_assets.errors import UsageError
 from latent_assets.places import without_password
 from latent_assets.walks.fields import QUEUE
@@ -39,12 +40,7 @@ def worker(queue: Queues = None, gpu: Gpu = None, name: Name = None) -> None:
     from latent_assets.orchestration.cluster.worker import run_worker
 
     settings = open_studio().settings
-    if settings.executor != "celery":
-        raise UsageError(
-            "this deployment has no workers: LATENT_ASSETS_EXECUTOR is not celery",
-            "Set LATENT_ASSETS_EXECUTOR=celery and LATENT_ASSETS_BROKER=redis://HOST:6379/0,"
-            " here and where runs are started.",
-        )
+    check_has_workers(settings)
     queues = queue or ["gpu", CHEAP]
     for each in queues:
         if not re.fullmatch(QUEUE, each):

@@ -2,9 +2,11 @@
 
 import contextlib
 import errno
+import logging
 import os
 import shutil
 import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,18 +22,61 @@ MEND_CONFIG = "Mend it, or move it away: the project's own then takes its place.
 _MOST_REASONS = 300
 _DAMAGED = ("not a database", "malformed", "corrupt")
 _NO_ROOM_BYTES = 2**20
+_OF_A_TRY = "Retrying failed database connection"
+"""So Dagster's line of each vain try to connect begins; what follows is SQLAlchemy's, and long."""
+_SILENCE_S = 30.0
 
 
 @contextlib.contextmanager
 def in_words(home: Path, database: str) -> Iterator[None]:
     """What the disk does to Dagster's database is told as what it does to our files is."""
     try:
-        yield
+        with _tries_in_words(database):
+            yield
     except Exception as error:
         told = _told_of_server(database, error) or _told(home, error)
         if told is None:
             raise
         raise told from None
+
+
+class _OwnWords(logging.Filter):
+    """A line for a database that does not answer, and none for each try."""
+
+    def __init__(self, database: str) -> None:
+        super().__init__()
+        self._where = without_password(database)
+        self._told_at: float | None = None
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """See `logging.Filter`."""
+        if not str(record.msg).startswith(_OF_A_TRY):
+            return True
+        record.msg, record.args = f"the database {self._where} does not answer; asking again", ()
+        now, last = time.monotonic(), self._told_at
+        if last is not None and now - last < _SILENCE_S:
+            return False
+        self._told_at = now
+        return True
+
+
+@contextlib.contextmanager
+def _tries_in_words(database: str) -> Iterator[None]:
+    if not database:
+        yield
+        return
+    root, words = logging.getLogger(), _OwnWords(database)
+    # Without any handler, the first line would bring one that names level and logger.
+    plain = None if root.handlers else logging.StreamHandler()
+    root.addFilter(words)
+    if plain is not None:
+        root.addHandler(plain)
+    try:
+        yield
+    finally:
+        root.removeFilter(words)
+        if plain is not None:
+            root.removeHandler(plain)
 
 
 def _told_of_server(database: str, error: BaseException) -> LatentAssetsError | None:

@@ -59,6 +59,7 @@ def test_chunks_go_to_gpu_workers_and_a_killed_one_costs_no_frame(cluster):
     first = cluster.worker("first", "gpu", "gpu-b", wait=False, **busy)
     cluster.worker("cheap", "cpu")
     cluster.wait_for("first", "ready")
+    assert cluster.problems() == []
     run = cluster.render()
     cluster.wait_for("first", "takes frames.render_chunk")
     cluster.worker("second", "gpu-b")
@@ -105,6 +106,8 @@ def test_a_worker_with_other_weights_refuses_and_one_that_leaves_gives_back(clus
     leaving = cluster.worker("leaving", "cpu", "gpu", SECONDS_A_FRAME="1", wait=False)
     cluster.wait_for("wrong", "ready")
     cluster.wait_for("leaving", "ready")
+    (problem,) = cluster.problems(LATENT_ASSETS_PRECISION="mixed_float16")[:1]
+    assert "another precision: float32" in problem
     run = cluster.render()
     cluster.wait_for("wrong", "refuses the step")
     cluster.wait_for("leaving", "takes frames.render_chunk")

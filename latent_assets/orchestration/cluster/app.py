@@ -24,6 +24,8 @@ RENEWAL_S = 3.0
 PRIORITIES = (0, 3, 6, 9)
 """Of Redis; 0 comes first."""
 USUAL_PRIORITY = 6
+_BINDING = "_kombu.binding."
+"""Before the names of queues, in Redis."""
 
 
 def make_app(settings: Settings) -> Celery:
@@ -120,7 +122,19 @@ class Broker:
     def waiting(self, queue: str) -> int:
         """How many tasks wait in a queue."""
         with self._client() as client:
-            return sum(client.llen(name) for name in _lists(queue))
+            return _length(client, queue)
+
+    def all_waiting(self) -> dict[str, int]:
+        """The queues in which tasks wait, and how many."""
+        with self._client() as client:
+            names = [key.decode() for key in client.scan_iter(f"{_BINDING}*")]
+            queues = [name.removeprefix(_BINDING) for name in names]
+            lengths = {queue: _length(client, queue) for queue in queues if "pidbox" not in queue}
+        return {queue: length for queue, length in sorted(lengths.items()) if length}
+
+
+def _length(client: Any, queue: str) -> int:
+    return sum(client.llen(name) for name in _lists(queue))
 
 
 def _lists(queue: str) -> list[str]:

@@ -17,8 +17,8 @@ from typing import Any
 
 from latent_assets import interrupts
 from latent_assets.orchestration.cluster.app import RENEWAL_S, check_broker, make_app
+from latent_assets.orchestration.cluster.looking import answer_questions, records_of
 from latent_assets.orchestration.cluster.steps import Worker, be
-from latent_assets.orchestration.instance import open_instance
 from latent_assets.settings import Settings
 
 
@@ -42,8 +42,7 @@ def run_worker(
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     app = make_app(settings)
     check_broker(settings)
-    with open_instance(settings):  # makes the tables, if nobody has
-        pass
+    answer_questions(settings, queues, records_of(settings))  # makes the tables, if nobody has
     leaving = multiprocessing.get_context("fork").Event()
 
     def leave(**_more: Any) -> None:

@@ -96,12 +96,19 @@ def run_by_workers(
 
 
 def _showing(studio: Studio, spec: WalkSpec, plan: Plan, bar: Bar) -> Callable[[Any], None]:
-    """Tells the bar of each chunk that is done."""
+    """Tells the bar of each chunk that is done, and of queues that nobody serves."""
+    from latent_assets.orchestration.cluster.handler import WAITS_IN
+
     missing = set(plan.missing)
     order = rendering_order(spec.walk)
     size = 0 if spec.has_timeline else studio.chunk_size(spec)
 
     def show(event: Any) -> None:
+        if event.is_engine_event:
+            if WAITS_IN in event.engine_event_data.metadata:
+                bar.on_waiting(event.message)
+        elif event.is_step_event:
+            bar.on_waiting("")
         chunk = _CHUNK.search(event.step_key or "")
         if chunk is None or not event.is_step_success:
             return

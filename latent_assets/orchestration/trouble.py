@@ -90,11 +90,16 @@ def _told_of_server(database: str, error: BaseException) -> LatentAssetsError | 
         return UsageError("dagster-postgres is not installed", cure)
     if not type(error).__module__.startswith("psycopg2"):
         return None
-    first = printable(str(error).splitlines()[0])
-    return LatentAssetsError(
-        f"the database {without_password(database)} does not answer: {first}",
-        f"Start PostgreSQL there, or let {PREFIX}DATABASE name another one.",
-    )
+    first, where = printable(str(error).splitlines()[0]), without_password(database)
+    if "password" in first or "authentication" in first:
+        told = f"the database {where} does not let us in: {first}"
+        cure = (
+            f"Write user and password into {PREFIX}DATABASE: postgresql://USER:PASSWORD@HOST/NAME."
+        )
+    else:
+        told = f"the database {where} does not answer: {first}"
+        cure = f"Start PostgreSQL there, or let {PREFIX}DATABASE name another one."
+    return LatentAssetsError(told, cure)
 
 
 def _told(home: Path, error: BaseException) -> LatentAssetsError | None:

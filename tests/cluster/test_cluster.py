@@ -77,6 +77,18 @@ def test_chunks_go_to_gpu_workers_and_a_killed_one_costs_no_frame(cluster):
     assert (values / "assets" / "frames" / "walk.json").is_file()
 
 
+def test_a_run_whose_queue_nobody_serves_says_so_and_goes_on_when_somebody_does(cluster):
+    cluster.walk(queue="gpu-b", frames=4)
+    cluster.worker("others", "gpu", "cpu")
+    run = cluster.render()
+    cluster.wait_for("run-walk", "no worker takes steps from the queue gpu-b")
+    assert "latent-assets worker --queue gpu-b" in cluster.log("run-walk")
+    cluster.worker("late", "gpu-b")
+    result = cluster.result(run)
+    assert result["success"], result
+    assert "the queue cpu" not in cluster.log("run-walk")
+
+
 def test_redis_that_lost_everything_and_a_database_that_restarted_cost_no_frame(cluster, database):
     cluster.walk()
     cluster.worker("all", "gpu", "cpu", SECONDS_A_FRAME="1")

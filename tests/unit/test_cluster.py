@@ -10,7 +10,9 @@ pytest.importorskip("celery")
 from dagster._core.events import DagsterEvent, DagsterEventType, EngineEventData
 from dagster._core.execution.plan.handle import StepHandle
 from dagster._core.execution.plan.objects import StepSuccessData
+from typer.testing import CliRunner
 
+from latent_assets.cli.app import app
 from latent_assets.errors import LatentAssetsError, UsageError
 from latent_assets.orchestration.cluster import deliveries
 from latent_assets.orchestration.cluster.app import (
@@ -18,6 +20,7 @@ from latent_assets.orchestration.cluster.app import (
     RENEWAL_S,
     check_broker,
     priority_of,
+    told_of_broker,
 )
 from latent_assets.orchestration.cluster.deliveries import is_to_begin, report, returned
 from latent_assets.orchestration.cluster.seen import Seen
@@ -207,3 +210,61 @@ def test_a_cluster_is_chosen_by_settings_alone_and_what_is_wrong_is_told():
 def test_without_configuration_no_worker_is_known():
     plain = Settings()
     assert (plain.executor, plain.patience, plain.dagster_home.name) == ("in_process", 0, "dagster")
+
+
+@pytest.fixture
+def worker(monkeypatch, tmp_path):
+    """The command, up to where it would connect: returns what was said, or raises."""
+    from latent_assets.orchestration.cluster import worker as room  # noqa: PLC0415
+
+    def worker(*arguments, smi=None):
+        monkeypatch.setenv("LATENT_ASSETS_DATA", str(tmp_path))
+        monkeypatch.setenv("LATENT_ASSETS_EXECUTOR", "celery")
+        monkeypatch.setenv("LATENT_ASSETS_BROKER", "redis://:secret@host/0")
+        monkeypatch.setenv("PATH", str(tmp_path))
+        if smi is not None:
+            program = tmp_path / "nvidia-smi"
+            program.write_text(f"#!/bin/sh\necho '{smi}'\n")
+            program.chmod(0o755)
+        monkeypatch.setattr(room, "run_worker", lambda *_all, **_named: 0)
+        result = CliRunner().invoke(app, ["worker", *arguments])
+        if isinstance(result.exception, UsageError):
+            raise result.exception
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    return worker
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--queue", "GPU 0"], "--queue is 'GPU 0'"),
+        (["--queue", ""], "--queue is ''"),
+        (["--gpu", "banana"], "--gpu is 'banana'"),
+        (["--gpu", ""], "--gpu is ''"),
+        (["--name", "a b@c"], "--name is 'a b@c'"),
+        (["--gpu", "7"], "there is no GPU 7 here: nvidia-smi shows 0, 1"),
+        (["--gpu", "GPU-ff"], "there is no GPU GPU-ff here"),
+    ],
+)
+def test_what_is_wrong_with_a_workers_options_is_one_sentence(worker, arguments, words):
+    smi = "GPU 0: A (UUID: GPU-aa-1)\nGPU 1: B (UUID: GPU-bb-2)\n  MIG 1g (UUID: MIG-cc-3)"
+    with pytest.raises(UsageError, match=words):
+        worker(*arguments, smi=smi)
+    for right in ("0", "0,1", "GPU-bb", "MIG-cc-3"):
+        assert f"GPU {right}," in worker("--gpu", right, smi=smi)
+
+
+def test_a_gpu_without_a_driver_is_said_to_be_none(worker):
+    assert "there is no NVIDIA driver here" in worker("--gpu", "0")
+    assert "secret" not in worker()
+
+
+@pytest.mark.parametrize(
+    ("why", "words"), [("WRONGPASS invalid username-password pair", "PASSWORD@"), ("-", "Start")]
+)
+def test_a_broker_that_lets_nobody_in_is_not_one_that_is_away(why, words):
+    settings = Settings(executor="celery", broker="redis://:secret@host/0")
+    with pytest.raises(LatentAssetsError, match=words), told_of_broker(settings):
+        raise OSError(why)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,8 @@ CHEAP = "cpu"
 LEASE_S = 15
 """A worker that has not been heard of for so long is dead; its steps are others' then."""
 RENEWAL_S = 3.0
+ANSWERS_S = 5.0
+"""So long workers that are asked something have time."""
 PRIORITIES = (0, 3, 6, 9)
 """Of Redis; 0 comes first."""
 USUAL_PRIORITY = 6
@@ -81,10 +84,14 @@ def told_of_broker(settings: Settings) -> Iterator[None]:
     try:
         yield
     except (OperationalError, RedisError, OSError) as error:
-        raise LatentAssetsError(
-            f"the broker {without_password(settings.broker)} does not answer: {error}",
-            "Start Redis there, or let LATENT_ASSETS_BROKER name another one.",
-        ) from error
+        where, why = without_password(settings.broker), str(error)
+        if re.search("password|authenticat", why, re.IGNORECASE):
+            told = f"the broker {where} does not let us in: {why}"
+            cure = "Write its password into LATENT_ASSETS_BROKER: redis://:PASSWORD@HOST:6379/0."
+        else:
+            told = f"the broker {where} does not answer: {why}"
+            cure = "Start Redis there, or let LATENT_ASSETS_BROKER name another one."
+        raise LatentAssetsError(told, cure) from error
 
 
 def check_broker(settings: Settings) -> None:
@@ -92,6 +99,15 @@ def check_broker(settings: Settings) -> None:
     app = make_app(settings)
     with told_of_broker(settings), app.connection_for_write() as connection:
         connection.ensure_connection(max_retries=1, timeout=5)
+
+
+def nobody_takes(queue: str, waiting: int = 0) -> str:
+    """A sentence. waiting: steps in the queue."""
+    steps = f" ({waiting} wait)" if waiting else ""
+    return (
+        f"no worker takes steps from the queue {queue}{steps}: start one there,"
+        f" latent-assets worker --queue {queue}"
+    )
 
 
 def priority_of(dagster_priority: int) -> int:
@@ -113,16 +129,12 @@ class Broker:
         ):
             yield channel.client
 
-    def in_work(self) -> set[str]:
-        """Ids of the tasks that a worker has taken and not finished."""
+    def look(self, queues: Iterable[str]) -> tuple[set[str], dict[str, int]]:
+        """Ids of the tasks that workers have taken and not finished; how many wait, by queue."""
         with self._client() as client:
             taken = client.hvals("unacked")
-        return {json.loads(each)[0]["headers"]["id"] for each in taken}
-
-    def waiting(self, queue: str) -> int:
-        """How many tasks wait in a queue."""
-        with self._client() as client:
-            return _length(client, queue)
+            waiting = {queue: _length(client, queue) for queue in queues}
+        return {json.loads(each)[0]["headers"]["id"] for each in taken}, waiting
 
     def all_waiting(self) -> dict[str, int]:
         """The queues in which tasks wait, and how many."""

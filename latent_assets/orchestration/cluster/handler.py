@@ -14,7 +14,15 @@ from dagster._core.executor.step_delegating import (
 )
 from dagster._serdes import serialize_value
 
-from latent_assets.orchestration.cluster.app import CHEAP, TASK, Broker, make_app, priority_of
+from latent_assets.orchestration.cluster.app import (
+    CHEAP,
+    TASK,
+    Broker,
+    make_app,
+    nobody_takes,
+    priority_of,
+)
+from latent_assets.orchestration.cluster.unserved import Unserved, served_queues
 from latent_assets.orchestration.employment import QUEUE
 from latent_assets.settings import Settings
 
@@ -22,6 +30,8 @@ logger = logging.getLogger(__name__)
 
 PRIORITY = "dagster/priority"
 HEALTH_S = 5
+WAITS_IN = "waits in"
+"""Metadata of the event that says of a queue that nobody serves it."""
 LOST_AFTER = 2
 """So many looks in a row that do not find a task: between two it may be on its way to a worker."""
 
@@ -35,7 +45,9 @@ class CeleryStepHandler(StepHandler):
         self._sent: dict[str, dict[str, Any]] = {}
         self._launches: dict[str, int] = {}
         self._missed: dict[str, int] = {}
-        self._looked: tuple[float, set[str] | None] = (0.0, None)
+        self._looked: tuple[float, tuple[set[str], dict[str, int]] | None] = (0.0, None)
+        self._unserved = Unserved(lambda: served_queues(settings))
+        self._untold: set[str] = set()
 
     @property
     def name(self) -> str:
@@ -92,35 +104,45 @@ class CeleryStepHandler(StepHandler):
         if message is None:
             return CheckStepHealthResult.healthy()
         try:
-            lost = message["task_id"] not in self._in_work() and not self._broker.waiting(
-                message["queue"]
-            )
+            in_work, waiting = self._look()
         except Exception as error:  # noqa: BLE001 - no broker, no news; the run waits for it
             logger.warning("the broker does not answer: %s", error)
             self._looked = (0.0, None)
             return CheckStepHealthResult.healthy()
+        queue = message["queue"]
+        if queue in self._untold:
+            self._untold.discard(queue)
+            _tell(step_handler_context, step, nobody_takes(queue, waiting[queue]), WAITS_IN, queue)
+        lost = message["task_id"] not in in_work and not waiting[queue]
         self._missed[step] = self._missed[step] + 1 if lost else 0
         if self._missed[step] >= LOST_AFTER:
             self._missed[step] = 0
             self._send(step, again=True)
-            DagsterEvent.engine_event(
-                step_handler_context.get_step_context(step),
-                f"The broker has lost the step {step}; it was sent again.",
-                EngineEventData(),
-            )
+            words = f"The broker has lost the step {step}; it was sent again."
+            _tell(step_handler_context, step, words, "queue", queue)
         return CheckStepHealthResult.healthy()
 
-    def _in_work(self) -> set[str]:
+    def _look(self) -> tuple[set[str], dict[str, int]]:
         """One question for all steps of a look."""
         at, found = self._looked
         if found is None or time.monotonic() - at > HEALTH_S / 2:
-            found = self._broker.in_work()
+            queues = {message["queue"] for message in self._sent.values()}
+            found = self._broker.look(queues)
             self._looked = (time.monotonic(), found)
+            self._untold.update(self._unserved.look([q for q, steps in found[1].items() if steps]))
         return found
 
     def terminate_step(self, _context: StepHandlerContext) -> Iterator[DagsterEvent]:
         """Nothing to do: workers look at the run before a step and before each batch."""
         yield from ()
+
+
+def _tell(context: StepHandlerContext, step: str, words: str, name: str, queue: str) -> None:
+    """In the run's log."""
+    metadata = {name: dg.MetadataValue.text(queue)}
+    DagsterEvent.engine_event(
+        context.get_step_context(step), words, EngineEventData(metadata=metadata)
+    )
 
 
 def _whole(text: str) -> int:

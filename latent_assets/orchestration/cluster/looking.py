@@ -11,10 +11,12 @@ from typing import Any
 from latent_assets import __version__
 from latent_assets.errors import LatentAssetsError
 from latent_assets.orchestration.cluster.app import (
+    ANSWERS_S,
     CHEAP,
     Broker,
     check_broker,
     make_app,
+    nobody_takes,
     told_of_broker,
 )
 from latent_assets.orchestration.cluster.values import FOLDER
@@ -26,7 +28,6 @@ from latent_assets.store.objects import Objects, open_objects
 from latent_assets.studio import Studio
 
 QUESTION = "latent_assets"
-ANSWERS_S = 5.0
 MOST_SKEW_S = 3.0
 """Leases of 15 s, renewed every 3 s, are judged by the workers' own clocks."""
 SERVERS = ("broker", "database", "store")
@@ -172,12 +173,8 @@ def problems_of(
     if not found["workers"]:
         problems.append(f"no worker answers at {without_password(settings.broker)}")
     served = {queue for worker in workers.values() for queue in worker["queues"]}
-    for queue in sorted({CHEAP, ON_A_GPU[QUEUE], *waiting} - served):
-        steps = f" ({waiting[queue]} wait)" if waiting.get(queue) else ""
-        problems.append(
-            f"no worker takes steps from the queue {queue}{steps}: start one there,"
-            f" latent-assets worker --queue {queue}"
-        )
+    asked = sorted({CHEAP, ON_A_GPU[QUEUE], *waiting} - served)
+    problems += [nobody_takes(queue, waiting.get(queue, 0)) for queue in asked]
     for name, said in found["workers"].items():
         if name in workers:
             problems += [f"{name} {what}" for what in _differences(said, here, found)]

@@ -16,6 +16,7 @@ from contextlib import closing
 from typing import Any
 
 from latent_assets import interrupts
+from latent_assets.errors import UsageError
 from latent_assets.orchestration.cluster.app import RENEWAL_S, check_broker, make_app
 from latent_assets.orchestration.cluster.looking import answer_questions, records_of
 from latent_assets.orchestration.cluster.steps import Worker, be
@@ -34,7 +35,8 @@ def run_worker(
 
     The step that is carried out then ends with its batch, and what is left of it goes back to the
     queue. gpu: its number, as CUDA_VISIBLE_DEVICES has it; None: as the environment says. say:
-    takes a line. Raises LatentAssetsError if broker or database do not answer.
+    takes a line. Raises LatentAssetsError if broker or database do not answer, UsageError if
+    another worker has this name.
     """
     from celery import signals  # noqa: PLC0415 - an extra package
 
@@ -42,6 +44,8 @@ def run_worker(
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     app = make_app(settings)
     check_broker(settings)
+    hostname = f"{name}@{socket.gethostname()}"
+    _check_alone(app, hostname)
     answer_questions(settings, queues, records_of(settings))  # makes the tables, if nobody has
     leaving = multiprocessing.get_context("fork").Event()
 
@@ -52,8 +56,7 @@ def run_worker(
 
     def become(**_more: Any) -> None:
         _forget_the_parent()
-        who = f"{name}@{socket.gethostname()}"
-        be(Worker(name=who, is_leaving=leaving.is_set, say=say))
+        be(Worker(name=hostname, is_leaving=leaving.is_set, say=say))
 
     def ready(**_more: Any) -> None:
         threading.Thread(target=_renew, args=(app,), name="lease", daemon=True).start()
@@ -63,7 +66,7 @@ def run_worker(
     signals.worker_process_init.connect(become, weak=False)
     signals.worker_ready.connect(ready, weak=False)
     worker = app.Worker(
-        hostname=f"{name}@{socket.gethostname()}",
+        hostname=hostname,
         queues=list(queues),
         concurrency=1,
         pool="prefork",
@@ -76,6 +79,14 @@ def run_worker(
     worker.start()
     say("left")
     return int(worker.exitcode or 0)
+
+
+def _check_alone(app: Any, hostname: str) -> None:
+    """Of two workers of one name, questions would reach either."""
+    if app.control.ping(destination=[hostname], timeout=1.0):
+        raise UsageError(
+            f"a worker {hostname} is there already", "Give this one another name: --name."
+        )
 
 
 def _forget_the_parent() -> None:

@@ -6,7 +6,8 @@ TensorFlow for minutes. So a thread of ours hears each signal at once, through t
 says so by `deferred`.
 
 A handler may also run in a finalizer, where Python drops what it raises, with a traceback on the
-screen. Such a signal is sent once more, a moment later.
+screen; or where a lock is taken that nobody would give back (`handover.py`). Such a signal is sent
+once more, a moment later.
 """
 
 from __future__ import annotations
@@ -17,8 +18,12 @@ import signal
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from types import FrameType
+from typing import Any
+
+from latent_assets.handover import is_handed_over
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 OF_SIGNALS = 128
@@ -26,7 +31,11 @@ OF_SIGNALS = 128
 _MOMENT_S = 0.02
 _MARK = b"\0"
 """No signal's number: whatever came before it is heard when it is read."""
+_AGAIN = 128
+"""With this, a signal's number asks for that signal, a moment later."""
 _CATCH_UP_S = 5.0
+_TELLING_S = 10.0
+"""For listeners that are told when it ends; they may be in a database that others hold."""
 TWICE_S = 0.5
 """A second signal that comes sooner is the first one's echo: `timeout` sends two."""
 
@@ -39,9 +48,10 @@ class _Heard:
         self.deferred = 0
         self.listeners: list[Callable[[int], None]] = []
         self.hearing = False
-        self.sent_again = 0
+        self.sent_again: Counter[int] = Counter()
         self.pipe: int | None = None
         self.thread: threading.Thread | None = None
+        self.telling: threading.Thread | None = None
         self.caught_up = threading.Event()
 
 
@@ -86,9 +96,9 @@ def hearing(at_once: Callable[[int], None] | None = None) -> Iterator[None]:
     os.set_blocking(writing, False)
     before = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     unraisable = sys.unraisablehook
-    sys.unraisablehook = lambda dropped: _send_again(dropped) or unraisable(dropped)
+    sys.unraisablehook = lambda dropped: _was_interrupt(dropped) or unraisable(dropped)
     thread = threading.Thread(target=_hear, args=(reading, at_once), name="ears", daemon=True)
-    _heard.hearing, _heard.first = True, None
+    _heard.hearing, _heard.first, _heard.telling = True, None, None
     _heard.pipe, _heard.thread = writing, thread
     thread.start()
     try:
@@ -99,6 +109,7 @@ def hearing(at_once: Callable[[int], None] | None = None) -> Iterator[None]:
         _heard.pipe = None
         os.close(writing)
         thread.join()
+        _let_tell()
         _heard.hearing = False
 
 
@@ -111,12 +122,17 @@ def forget() -> None:
 
 @contextlib.contextmanager
 def telling(listener: Callable[[int], None]) -> Iterator[None]:
-    """In the block, the listener is told of the first signal, in another thread."""
+    """In the block, the listener is told of the first signal, in a thread of its own.
+
+    So a second signal is heard also while a listener waits for what the main thread has.
+    """
     _heard.listeners.append(listener)
     try:
         yield
     finally:
         _heard.listeners.remove(listener)
+        if asked() is not None:
+            _let_tell()
 
 
 @contextlib.contextmanager
@@ -148,10 +164,28 @@ def deferred() -> Iterator[None]:
             raise KeyboardInterrupt
 
 
+def considerate(handler: Any) -> Any:
+    """The same handler of a signal, but not where a lock is handed over: there, a moment later.
+
+    As `signal.signal` takes it: what is no function stays what it is. Where nobody hears, the
+    handler comes at once.
+    """
+    if not callable(handler) or hasattr(handler, "considers"):
+        return handler
+
+    def heed(number: int, frame: FrameType | None) -> None:
+        if not (is_handed_over(frame) and _send_again(number)):
+            handler(number, frame)
+
+    heed.considers = handler  # type: ignore[attr-defined]
+    return heed
+
+
 def raise_keyboard_interrupt() -> None:
     """Let SIGTERM and SIGHUP do what Ctrl-C does; signals that are ignored stay so (`nohup`)."""
     ignored = {number for number in SIGNALS if signal.getsignal(number) is signal.SIG_IGN}
 
+    @considerate
     def interrupt(number: int, frame: FrameType | None) -> None:
         if number in ignored:
             return
@@ -166,14 +200,23 @@ def raise_keyboard_interrupt() -> None:
         signal.signal(number, interrupt)
 
 
-def _send_again(dropped: sys.UnraisableHookArgs) -> bool:
-    """Whether what a finalizer dropped was an interrupt."""
+def _was_interrupt(dropped: sys.UnraisableHookArgs) -> bool:
+    """Whether what a finalizer dropped was an interrupt, which comes again."""
     interrupt = _is_interrupt(dropped.exc_type)
     if interrupt:
-        timer = threading.Timer(_MOMENT_S, _interrupt_main)
-        timer.daemon = True
-        timer.start()
+        _send_again(_heard.first or signal.SIGINT)
     return interrupt
+
+
+def _send_again(number: int) -> bool:
+    """Have the signal sent a moment later. Whether somebody will. Takes no lock."""
+    if _heard.pipe is None:
+        return False
+    try:
+        os.write(_heard.pipe, bytes([_AGAIN | number]))
+    except OSError:
+        return False
+    return True
 
 
 def _is_interrupt(kind: type[BaseException]) -> bool:
@@ -191,12 +234,6 @@ def _catch_up(pipe: int) -> None:
         _heard.caught_up.wait(_CATCH_UP_S)
 
 
-def _interrupt_main() -> None:
-    if _heard.hearing:
-        _heard.sent_again += 1
-        os.kill(os.getpid(), signal.SIGINT)
-
-
 def _hear(pipe: int, at_once: Callable[[int], None] | None) -> None:
     first_at: float | None = None
     with open(pipe, "rb", buffering=0) as signals:
@@ -204,15 +241,40 @@ def _hear(pipe: int, at_once: Callable[[int], None] | None) -> None:
             number = byte[0]
             if byte == _MARK:
                 _heard.caught_up.set()
+            if number & _AGAIN:
+                _send(number ^ _AGAIN)
             if number not in SIGNALS:
                 continue
-            if number == signal.SIGINT and _heard.sent_again:
-                _heard.sent_again -= 1
+            if _heard.sent_again[number]:
+                _heard.sent_again[number] -= 1
                 continue
             if first_at is None:
                 first_at = time.monotonic()
+                _tell(number)
                 _heard.first = number
-                for listener in list(_heard.listeners):
-                    listener(number)
             elif at_once is not None and time.monotonic() - first_at > TWICE_S:
                 at_once(number)
+
+
+def _send(number: int) -> None:
+    time.sleep(_MOMENT_S)
+    if _heard.pipe is not None:
+        _heard.sent_again[number] += 1
+        os.kill(os.getpid(), number)
+
+
+def _let_tell() -> None:
+    if _heard.telling is not None:
+        _heard.telling.join(_TELLING_S)
+
+
+def _tell(number: int) -> None:
+    listeners = list(_heard.listeners)
+
+    def tell() -> None:
+        for listener in listeners:
+            listener(number)
+
+    mouth = threading.Thread(target=tell, name="mouth", daemon=True)
+    mouth.start()
+    _heard.telling = mouth

@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from threading import Lock
+from typing import Any
 
 import dagster as dg
 from dagster._core.events import RunFailureReason
 from dagster._core.storage.tags import GRPC_INFO_TAG, RUN_FAILURE_REASON_TAG, WILL_RETRY_TAG
 from dagster._core.utils import make_new_run_id
+from dagster._utils import interrupts as dagsters
 from dagster._utils.interrupts import check_captured_interrupt
 
 from latent_assets import interrupts
@@ -31,6 +33,24 @@ _LAUNCHED = [
     dg.DagsterRunStatus.CANCELING,
 ]
 _asking = Lock()
+
+
+def let_dagster_consider() -> None:
+    """From now on, Dagster's handlers of signals do not raise where a lock is handed over.
+
+    It holds one while it writes an event, and would wait for it for ever to write the next. Twice
+    is as good as once. A Dagster that sets its handlers otherwise goes on doing so.
+    """
+    module: Any = dagsters
+    set_handler = getattr(module, "_replace_interrupt_signal", None)
+    if set_handler is None or hasattr(set_handler, "considers"):
+        return
+
+    def consider(handler: Any) -> None:
+        set_handler(interrupts.considerate(handler))
+
+    consider.considers = set_handler  # type: ignore[attr-defined]
+    module._replace_interrupt_signal = consider  # noqa: SLF001 - there is no other way in
 
 
 @contextmanager
@@ -66,6 +86,7 @@ def cancelled_if_asked(instance: dg.DagsterInstance, run_id: str) -> Iterator[No
 
     Else Dagster would take it for a fault, and its daemon would begin it anew.
     """
+    let_dagster_consider()
     with interrupts.hearing(), interrupts.telling(lambda _number: cancel(instance, run_id)):
         if check_captured_interrupt():  # Dagster keeps what came before, and will heed it
             cancel(instance, run_id)
@@ -92,6 +113,7 @@ def whole_run(instance: dg.DagsterInstance) -> Iterator[str]:
     An interrupt may come before Dagster heeds any, before the run has resources that tell of it,
     or after. Raises KeyboardInterrupt.
     """
+    let_dagster_consider()
     run_id = make_new_run_id()
     try:
         with interrupts.telling(lambda _number: cancel(instance, run_id)):

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import threading
 import time
 
 import dagster as dg
@@ -11,6 +12,7 @@ from dagster._core.definitions.reconstruct import ReconstructableJob
 from dagster._core.events import DagsterEvent
 from dagster._core.storage.tags import GRPC_INFO_TAG, WILL_RETRY_TAG
 from dagster._core.test_utils import create_run_for_test
+from handed_over import interrupted
 
 from latent_assets import interrupts
 from latent_assets.orchestration import stopping
@@ -92,6 +94,48 @@ def test_a_launched_run_that_is_stopped_in_its_first_moment_is_cancelled(
     run = instance.get_run_by_id(result.run_id)
     assert run.status is dg.DagsterRunStatus.CANCELED
     assert run.tags.get(WILL_RETRY_TAG) != "true"
+
+
+@dg.op
+def telling(context: dg.OpExecutionContext) -> None:
+    context.log.info("a signal comes while this is written")
+    time.sleep(60)
+
+
+@dg.job
+def told() -> None:
+    telling()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_that_comes_while_dagster_writes_leaves_its_database_open(
+    instance, monkeypatch, number
+):
+    """Else it waits for its own lock without end to write that the step was interrupted."""
+    storage = instance.event_log_storage
+    connect, store = storage._connect, storage.store_event
+    coming, left_locked = [], []
+
+    def connected():
+        if storage._db_lock.acquire(timeout=20):
+            storage._db_lock.release()
+        else:
+            left_locked.append(True)
+            storage._db_lock = threading.Lock()
+        return interrupted(connect(), coming.pop()) if coming else connect()
+
+    def stored(event):
+        if event.user_message.startswith("a signal comes"):
+            coming.append(number)
+        store(event)
+
+    monkeypatch.setattr(storage, "_connect", connected)
+    monkeypatch.setattr(storage, "store_event", stored)
+    with interrupts.hearing(), stopping.whole_run(instance) as run_id:
+        told.execute_in_process(instance=instance, run_id=run_id, raise_on_error=False)
+        assert interrupts.asked() == number
+    assert left_locked == []
+    assert instance.get_run_by_id(run_id).status is dg.DagsterRunStatus.CANCELED
 
 
 def launch(instance, server, status):

@@ -1,5 +1,6 @@
 """Signals are heard wherever the main thread is, and none is lost."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -8,6 +9,7 @@ import threading
 import time
 
 import pytest
+from handed_over import interrupted
 
 from latent_assets import interrupts
 
@@ -117,6 +119,98 @@ def test_another_failure_of_a_finalizer_is_still_shown(monkeypatch):
     with interrupts.hearing():
         Wrong()
     assert [str(each.exc_value) for each in shown] == ["no interrupt"]
+
+
+@contextlib.contextmanager
+def holding(lock: threading.Lock):
+    with lock:
+        yield
+
+
+@pytest.fixture
+def considerate():
+    """As commands have their handlers, until the test is over."""
+    kept = {number: signal.getsignal(number) for number in interrupts.SIGNALS}
+    interrupts.raise_keyboard_interrupt()
+    yield
+    for number, handler in kept.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("considerate")
+@pytest.mark.parametrize("number", interrupts.SIGNALS)
+def test_a_lock_that_is_taken_when_the_signal_comes_is_given_back(number):
+    lock, entered, seconds = threading.Lock(), [], []
+    with interrupts.hearing(at_once=seconds.append):
+        with pytest.raises(KeyboardInterrupt), interrupted(holding(lock), number):  # noqa: PT012
+            entered.append(True)
+            wait()
+        assert interrupts.asked() == number
+        wait(interrupts.TWICE_S + 0.1)
+    assert entered == [True]
+    assert not lock.locked()
+    assert seconds == []  # nobody asked twice
+
+
+@pytest.mark.usefixtures("considerate")
+def test_where_nobody_hears_a_signal_is_not_put_off():
+    with pytest.raises(KeyboardInterrupt), interrupted(holding(threading.Lock()), signal.SIGTERM):
+        pytest.fail("it is in the block")
+
+
+def ends(after_s: float = 60) -> threading.Thread:
+    thread = threading.Thread(target=time.sleep, args=(after_s,), daemon=True)
+    thread.start()
+    return thread
+
+
+@pytest.mark.usefixtures("considerate")
+@pytest.mark.parametrize(
+    "waits", [lambda: threading.Event().wait(60), lambda: ends().join(), lambda: time.sleep(60)]
+)
+def test_who_waits_for_long_is_interrupted_there(waits):
+    with interrupts.hearing(), pytest.raises(KeyboardInterrupt):  # noqa: PT012
+        send(after_s=0.05)
+        waits()
+
+
+def test_what_is_no_function_stays_a_handler_as_it_is():
+    for handler in (signal.SIG_IGN, signal.SIG_DFL, None):
+        assert interrupts.considerate(handler) is handler
+    once = interrupts.considerate(signal.default_int_handler)
+    assert interrupts.considerate(once) is once
+
+
+STUCK = """
+import os, threading
+from latent_assets import interrupts
+interrupts.raise_keyboard_interrupt()
+def stuck(_number):
+    print("told", flush=True)
+    threading.Event().wait()
+with (
+    interrupts.hearing(at_once=lambda number: os._exit(128 + number)),
+    interrupts.telling(stuck),
+    interrupts.deferred(),
+):
+    print("calls", flush=True)
+    threading.Event().wait()
+"""
+
+
+def test_a_second_one_is_heard_while_a_listener_is_stuck():
+    with subprocess.Popen(
+        [sys.executable, "-c", STUCK], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout.readline() == "calls\n"
+        process.send_signal(signal.SIGINT)
+        assert process.stdout.readline() == "told\n"
+        time.sleep(interrupts.TWICE_S * 2)
+        process.send_signal(signal.SIGTERM)
+        try:
+            assert process.wait(30) == 128 + signal.SIGTERM
+        finally:
+            process.kill()
 
 
 LONG_CALL = """

@@ -18,6 +18,7 @@ from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
 from latent_assets.gallery import GALLERY_PATH, gallery_app
+from latent_assets.interrupts import considerate
 from latent_assets.settings import Settings
 from latent_assets.store.failures import explaining
 from latent_assets.store.plain import plain_name
@@ -51,7 +52,7 @@ def run_ui(
     called when the pages are there. definitions: the module that Dagster loads.
     Raises LatentAssetsError; KeyboardInterrupt, if it was ended before the pages were there.
     """
-    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGTERM, considerate(_interrupt))
     with contextlib.ExitStack() as stack:
         family = stack.enter_context(_family(settings, say))
         with _words_while_waiting(say, f"Loading Dagster and the walks of {settings.data}"):

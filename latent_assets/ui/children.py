@@ -112,9 +112,14 @@ class Family:
                     return
 
     def end(self) -> None:
-        """Ask all to end. Returns at once; safe in a signal handler, and twice."""
-        self.ended = self.ended or time.time()
-        self.over.set()
+        """Ask all to end. Returns at once; safe in a signal handler, and twice.
+
+        Also within itself: the handler of a second signal may interrupt that of the first, which
+        has the event's lock.
+        """
+        if self.ended is None:
+            self.ended = time.time()
+            self.over.set()
         for child, _ in list(self.children.values()):
             child.end()
 

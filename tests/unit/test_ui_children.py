@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -104,3 +105,23 @@ def test_a_command_that_is_not_there_ends_at_once(tmp_path):
         while child.exit_code is None and time.monotonic() < until:
             time.sleep(0.05)
     assert child.exit_code == 127
+
+
+class Interrupted(threading.Event):
+    """Its lock is held when a second signal comes, whose handler does what the first one's does."""
+
+    def set(self) -> None:
+        with self._cond:
+            self.family.end()
+        super().set()
+
+
+def test_a_second_signal_in_the_handler_of_the_first_ends_it_too(tmp_path):
+    family = Family(dict(os.environ), tmp_path, (tmp_path / "log").open("wb"), print)
+    family.over = Interrupted()
+    family.over.family = family
+    ending = threading.Thread(target=family.end, daemon=True)
+    ending.start()
+    ending.join(20)
+    assert not ending.is_alive()
+    assert family.over.is_set()

@@ -8,6 +8,8 @@ from __future__ import annotations
 import base64
 import io
 import math
+from bisect import bisect_left
+from functools import cache
 from itertools import product
 
 from PIL import Image
@@ -65,17 +67,24 @@ def thumbnail_film(
     Pillow writes no AVIF, or none fits, it is the first frame alone.
     """
     pictures = [_of_size(picture, longest_px) for picture in check_frames(frames)]
+
+    @cache
+    def film(attempt: tuple[int, int]) -> str:
+        count, quality = attempt
+        shown = [pictures[place] for place in evenly(len(pictures), count)]
+        return _data_url("image/avif", _film(shown, seconds, quality))
+
     if avif_available():
-        for count, quality in _attempts(len(pictures)):
-            shown = [pictures[place] for place in evenly(len(pictures), count)]
-            url = _data_url("image/avif", _film(shown, seconds, quality))
-            if len(url) <= max_characters:
-                return url
+        attempts = _attempts(len(pictures))
+        first_fit = bisect_left(attempts, True, key=lambda each: len(film(each)) <= max_characters)
+        if first_fit < len(attempts):
+            return film(attempts[first_fit])
     first = next(iter(frames()))
     return thumbnail(first, longest_px=longest_px, max_characters=max_characters)
 
 
 def _attempts(count: int) -> list[tuple[int, int]]:
+    """Numbers of frames with qualities, the best first; each is about smaller than those before."""
     most = min(count, FILM_FRAMES)
     if most < 2:  # noqa: PLR2004 - one frame is no film
         return []

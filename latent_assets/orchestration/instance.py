@@ -18,7 +18,7 @@ import dagster as dg
 import yaml
 
 from latent_assets.errors import UsageError
-from latent_assets.orchestration.engines import keep_engines
+from latent_assets.orchestration.engines import engines_kept
 from latent_assets.orchestration.tables import have_two_versions, leave_one_version
 from latent_assets.orchestration.trouble import MEND_CONFIG, in_words
 from latent_assets.orchestration.unevaluated import close_checks
@@ -76,8 +76,7 @@ def _check_config(config: Path) -> None:
 def open_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
     """The instance; its runs are seen in the web UI as well."""
     home = prepare_home(settings)
-    keep_engines()
-    with in_words(home, settings.database), _open(home) as instance:
+    with in_words(home, settings.database), engines_kept(), _open(home) as instance:
         if not settings.dagster_opened.exists():
             settings.dagster_opened.touch()
         bury_dead_runs(instance, home)

@@ -1,9 +1,12 @@
 """A fresh DAGSTER_HOME under `latent-assets ui`: its tables are there before the code server is."""
 
+import shutil
 import sqlite3
 from contextlib import closing
 
+import dagster as dg
 import pytest
+from alembic.script import ScriptDirectory as Script
 
 from latent_assets.orchestration import engines
 from latent_assets.orchestration.instance import open_instance
@@ -77,5 +80,37 @@ def test_statements_for_events_are_compiled_once_and_not_for_each_event(tmp_path
 
 def test_a_dagster_that_makes_its_engines_otherwise_goes_on_doing_so(monkeypatch):
     monkeypatch.delattr(engines.sqlite_event_log, "create_engine")
-    engines.keep_engines()
-    assert not hasattr(engines.sqlite_event_log, "create_engine")
+    with engines.engines_kept():
+        assert not hasattr(engines.sqlite_event_log, "create_engine")
+
+
+def test_the_log_of_a_database_is_not_cleaned_up_after_each_event(tmp_path):
+    """SQLite does that when the last connection closes: most of the time that an event took."""
+    settings = Settings(data=tmp_path)
+    log = settings.dagster_home / "history" / "runs" / "index.db-wal"
+    with open_instance(settings) as instance:
+        instance.report_runless_asset_event(dg.AssetMaterialization("a"))
+        assert log.stat().st_size > 0
+        assert instance.get_asset_keys() == [dg.AssetKey("a")]
+    assert not log.exists()
+    with open_instance(settings) as instance:
+        assert instance.get_asset_keys() == [dg.AssetKey("a")]
+
+
+def test_a_database_that_is_taken_away_meanwhile_is_made_anew_for_the_next_walk(tmp_path):
+    settings = Settings(data=tmp_path)
+    with open_instance(settings) as instance:
+        instance.report_runless_asset_event(dg.AssetMaterialization("a"))
+        shutil.rmtree(settings.dagster_home / "history")
+    with open_instance(settings) as instance:
+        instance.report_runless_asset_event(dg.AssetMaterialization("b"))
+        assert instance.get_asset_keys() == [dg.AssetKey("b")]
+
+
+def test_the_scripts_of_the_tables_are_read_once(tmp_path, monkeypatch):
+    settings = Settings(data=tmp_path)
+    with open_instance(settings):
+        pass
+    monkeypatch.setattr(Script, "_load_revisions", lambda _self: pytest.fail("read again"))
+    with open_instance(settings) as instance:
+        assert instance.get_runs() == []

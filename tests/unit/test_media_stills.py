@@ -174,6 +174,16 @@ def test_a_film_that_does_not_fit_is_shorter_or_still():
     assert thumbnail_film(lambda: [one], seconds=2).startswith("data:image/webp")
 
 
+def test_a_film_that_does_not_fit_is_not_encoded_in_every_way(monkeypatch):
+    tried, save = [], Image.Image.save
+    monkeypatch.setattr(Image.Image, "save", lambda *a, **how: (tried.append(how), save(*a, **how)))
+    frames = [noise(n, (64, 64)) for n in range(12)]
+    url = thumbnail_film(lambda: frames, seconds=2, max_characters=55_000)
+    assert len(tried) == 3
+    with _open(url, "image/avif") as image:
+        assert 1 < image.n_frames < 12
+
+
 def _open(url, mime):
     head, _, data = url.partition(",")
     assert head == f"data:{mime};base64"

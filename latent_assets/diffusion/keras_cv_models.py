@@ -1,9 +1,9 @@
 """Stable Diffusion's networks from KerasCV, with weights from files or from a seed.
 
-KerasCV's classes are used as they are. Two things are done around them: layers start at zero
-(or at seeded random values) instead of Keras' default initialisers, which would take longer
-than loading the weights; and the text encoder stays in float32 at every precision, so that
-encodings are the same bytes whatever the frames are rendered in.
+KerasCV's classes are used as they are. Two things are done around them: layers start with what
+stands in memory (or with seeded random values) instead of Keras' default initialisers, which would
+take longer than loading the weights; and the text encoder stays in float32 at every precision, so
+that encodings are the same bytes whatever the frames are rendered in.
 """
 
 from __future__ import annotations
@@ -35,9 +35,6 @@ BUILD_SIZE_PX = 128
 
 COLLECT_EVERY = 32
 """Weights between two collections of the garbage that drawing them leaves (see below)."""
-
-COLLECT_BYTES = 400_000_000
-"""The same, for weights that are loaded: bytes between two collections."""
 
 Initializer = Callable[..., Any]
 
@@ -89,9 +86,9 @@ def build_networks(
 ) -> tuple[Any, Any, Any]:
     """Text encoder, denoiser, decoder of Stable Diffusion 1.x, or if `second` of 2.x.
 
-    initializers: of the weights, by their names; zeros, to be loaded, if there are none.
+    initializers: of the weights, by their names; without, every weight is to be loaded.
     """
-    with _initialised_by(initializers or _zeros()):
+    with _initialised_by(initializers or _untouched()):
         return _build(second, precision)
 
 
@@ -208,21 +205,18 @@ def _initialised_by(choose: Callable[[str], Initializer]) -> Iterator[None]:
         Layer.add_weight = original
 
 
-def _zeros() -> Callable[[str], Initializer]:
-    """Zeros, to be overwritten. What making them leaves behind is collected as it grows."""
-    from keras import ops
+def _untouched() -> Callable[[str], Initializer]:
+    """Room for values that are to be loaded, with nothing written to it.
 
-    left_behind = 0
+    Memory counts from the first write. Zeros would be written, and stay beside what replaces them:
+    TensorFlow keeps for itself what it has once had.
+    """
+    import tensorflow as tf
 
-    def zeros(shape: tuple[int, ...], dtype: Any = None) -> Any:
-        nonlocal left_behind
-        left_behind += 4 * math.prod(shape)
-        if left_behind > COLLECT_BYTES:
-            gc.collect()
-            left_behind = 0
-        return ops.zeros(shape, dtype=dtype)
+    def room(shape: tuple[int, ...], dtype: Any = None) -> Any:
+        return tf.raw_ops.Empty(shape=shape, dtype=dtype or tf.float32)
 
-    return lambda _name: zeros
+    return lambda _name: room
 
 
 def _random_initializers(seed: int) -> Callable[[str], Initializer]:

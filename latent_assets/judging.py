@@ -35,6 +35,15 @@ _TIMESTEP, _STEPS, _GUIDANCE = 801, 5, 5.0
 _SIDE = 16
 """Of the latents: pictures of 128 px."""
 _NEEDED = ("torch", "diffusers", "transformers")
+_LISTED = ", ".join(_NEEDED)
+_READY = 42
+"""What a Python that has them exits with: what is no Python does not."""
+_PATIENCE_S = 300
+"""With its imports, on a machine that is busy otherwise."""
+_CURE = (
+    "Make a Python that has: python3 -m venv judge && judge/bin/pip install torch diffusers"
+    " transformers accelerate peft; then --python judge/bin/python."
+)
 
 
 def compare_with_diffusers(
@@ -60,17 +69,22 @@ def compare_with_diffusers(
 
 
 def _require(python: str) -> None:
-    code = f"import {', '.join(_NEEDED)}"
+    code = f"import sys, {_LISTED}; sys.exit({_READY})"
     try:
-        done = subprocess.run([python, "-c", code], capture_output=True, check=False)  # noqa: S603
-    except OSError as error:
-        raise UsageError(f"{python} cannot be run: {error.strerror}") from None
-    if done.returncode:
-        raise UsageError(
-            f"{python} has not all of {', '.join(_NEEDED)}",
-            "Make a Python that has: python3 -m venv judge && judge/bin/pip install torch diffusers"
-            " transformers accelerate peft; then --python judge/bin/python.",
+        done = subprocess.run(  # noqa: S603
+            [python, "-c", code],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=_PATIENCE_S,
+            check=False,
         )
+    except OSError as error:
+        raise UsageError(f"{python} cannot be run: {error.strerror}", _CURE) from None
+    except subprocess.TimeoutExpired:
+        raise UsageError(f"{python} does not say whether it has {_LISTED}", _CURE) from None
+    if done.returncode != _READY:
+        raise UsageError(f"{python} has not all of {_LISTED}", _CURE)
 
 
 def make_inputs(
@@ -136,6 +150,8 @@ def ask(
         if done.returncode:
             last = done.stderr.strip().splitlines()[-1:] or ["it said nothing"]
             raise ModelError(f"diffusers could not compute {request['base']}: {last[0][:500]}")
+        if not answer.exists():
+            raise ModelError(f"{python} gave no answer: it is no Python that has {_LISTED}", _CURE)
         with np.load(answer) as found:
             return dict(found)
 

@@ -16,6 +16,9 @@ from typing import Any, BinaryIO
 
 MAX_DEPTH = 32
 """Of JSON from outside: three times what our own records have."""
+MAX_DIGITS = 4000
+"""Of a whole number in it. Python itself refuses a few more, in words for programmers."""
+_TOO_LARGE = "it has a number that is too large"
 
 
 class NotRegularError(OSError):
@@ -70,7 +73,7 @@ def read_json(text: str | bytes) -> Any:
     written again.
     """
     try:
-        document = json.loads(text, parse_constant=_refuse, parse_float=_finite)
+        document = json.loads(text, parse_constant=_refuse, parse_float=_finite, parse_int=_short)
     except RecursionError:
         raise ValueError(f"it is nested more than {MAX_DEPTH} deep") from None
     _check(document, MAX_DEPTH)
@@ -92,8 +95,14 @@ def _refuse(name: str) -> None:
 def _finite(text: str) -> float:
     number = float(text)
     if number - number != 0:
-        raise ValueError("it has a number that is too large")
+        raise ValueError(_TOO_LARGE)
     return number
+
+
+def _short(text: str) -> int:
+    if len(text) > MAX_DIGITS:
+        raise ValueError(_TOO_LARGE)
+    return int(text)
 
 
 def _check(document: Any, depth: int) -> None:

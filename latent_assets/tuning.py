@@ -18,7 +18,7 @@ from latent_assets.diffusion.fitting.trajectory import FloatArray, Noise, Tell, 
 from latent_assets.diffusion.protocol import Engine, ModelInfo
 from latent_assets.diffusion.schedule import MIN_STEPS, sampling_schedule
 from latent_assets.errors import ModelError, UsageError
-from latent_assets.models.tuned import MOST_STEPS, TunedSampler
+from latent_assets.models.tuned import MOST_OF_A_SCALE, MOST_STEPS, TunedSampler
 from latent_assets.studio import Studio
 from latent_assets.walks.noise import gaussian
 
@@ -51,6 +51,7 @@ SEEDS, UNSEEN_SEEDS = (0, 1), (2,)
 LIMIT = ("dpm++2m", 100, "karras")
 """The many steps that stand for the exact solution."""
 COMPARED, COMPARED_NAME = ("ddim", 25, "uniform"), "ddim uniform, 25 steps"
+NO_SIZE = "Leave the size out."
 BATCH_SIZE = 8
 MOST_ROUNDS, EVALUATIONS = 120, 960
 """Of the descent: so many rounds, and no more than so many steps in all of them together."""
@@ -109,10 +110,15 @@ def request_for(
         )
     if not MIN_STEPS <= num_steps <= MOST_STEPS:
         raise UsageError(f"a sampler cannot have {num_steps} steps", "Take 2 to 100: 6 to 12 pay.")
+    if max(guidance_scale.as_integer_ratio()) > MOST_OF_A_SCALE:
+        raise UsageError(
+            f"the guidance scale {float(guidance_scale):g} has too many digits",
+            "Write it with fewer, as in 7.5.",
+        )
     size = size or info.default_size
     if info.fixed_size and size != info.default_size:
         height, width = info.default_size
-        raise UsageError(f"the model {info.name} renders {height}x{width} px only")
+        raise UsageError(f"the model {info.name} renders {height}x{width} px only", NO_SIZE)
     if any(side % info.size_multiple or side <= 0 for side in size):
         raise UsageError(
             f"a side of {info.name}'s pictures is a multiple of {info.size_multiple} px"

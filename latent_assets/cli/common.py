@@ -29,6 +29,9 @@ WalkArgument = Annotated[
         autocompletion=completing.walks,
     ),
 ]
+ModelName = Annotated[
+    str, typer.Argument(help="The name of a model.", autocompletion=completing.models)
+]
 ModelOption = Annotated[
     str | None,
     typer.Option(

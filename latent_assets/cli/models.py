@@ -8,8 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from latent_assets.cli import completing
-from latent_assets.cli.common import AsJson, emit, emit_foreign, err, open_studio, out
+from latent_assets.cli.common import AsJson, ModelName, emit, emit_foreign, err, open_studio, out
 from latent_assets.diffusion import registry
 from latent_assets.diffusion.checkpoints.models import Checkpoint
 from latent_assets.errors import LatentAssetsError, UsageError
@@ -97,9 +96,7 @@ def _print_table(rows: Sequence[dict[str, Any]]) -> None:
 
 
 def check(
-    name: Annotated[
-        str, typer.Argument(help="The name of a model.", autocompletion=completing.models)
-    ],
+    name: ModelName,
     against: Annotated[
         str | None,
         typer.Option(help="Also compute with it, and compare: diffusers, the one there is."),

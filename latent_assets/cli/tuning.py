@@ -13,8 +13,7 @@ from rich.progress import (
 )
 
 from latent_assets import interrupts, tuning
-from latent_assets.cli import completing
-from latent_assets.cli.common import AsJson, emit, err, open_studio, out
+from latent_assets.cli.common import AsJson, ModelName, emit, err, open_studio, out
 from latent_assets.errors import StoppedError
 from latent_assets.models.tuned import TunedSampler
 from latent_assets.progress import duration
@@ -28,9 +27,7 @@ def register(app: typer.Typer) -> None:
 
 
 def tune_sampler(
-    model: Annotated[
-        str, typer.Argument(help="The name of a model.", autocompletion=completing.models)
-    ],
+    model: ModelName,
     steps: Annotated[int, typer.Option(help="Evaluations of the denoiser: 6 to 12 pay.")],
     guidance_scale: Annotated[
         float,
@@ -49,7 +46,7 @@ def tune_sampler(
     studio, scale = open_studio(), exact(guidance_scale)
     info = studio.describe_model(model)
     request = tuning.request_for(info, steps, scale, None if size is None else (size, size))
-    studio.tuned_samplers.of(model)  # what is wrong with the file is told before, not after
+    studio.tuned_samplers.check(model)
     if notice := studio.download_notice(model):
         err.print(notice)
     fitted = _fit(studio, request)

@@ -21,9 +21,12 @@ from latent_assets.diffusion.stable_diffusion import (
     combined_digest,
 )
 from latent_assets.errors import ModelError
+from latent_assets.foreign import open_regular
 
 _BLOCK = 1 << 20
 DIGESTS_FILE = "digests.json"
+MOST_REMEMBERED_BYTES = 16_000_000
+"""A larger file of digests is none of ours."""
 
 
 def file_digest(path: Path, models_dir: Path) -> str:
@@ -154,8 +157,13 @@ def _keras_cache() -> Path | None:
 
 def _read_digests(path: Path) -> dict[str, object]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # no memory, or a damaged one: it is only a memory
+        with open_regular(path) as file:
+            content = json.loads(file.read(MOST_REMEMBERED_BYTES))
+    except (
+        OSError,
+        ValueError,
+        RecursionError,
+    ):  # none, or a damaged one: it is only a memory
         return {}
     return content if isinstance(content, dict) else {}
 

@@ -7,6 +7,7 @@ fitted to, by their digest: with others it is not taken.
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -38,9 +39,15 @@ MOST_STEPS = 100
 MOST_BYTES = 16_000_000
 LARGEST = 1e4
 """Of a coefficient. Near the first timestep some are about 14."""
+SMALLEST_SIGNAL = 1e-4
+"""What a step divides by; of Stable Diffusion's timesteps the least is 0.07."""
+MOST_PIXELS = 100_000
+MOST_OF_A_SCALE = 999_999_999
+"""Of the numerator and of the denominator of a guidance scale."""
 
 Text = Annotated[str, Field(max_length=100)]
-Coefficient = Annotated[float, Field(ge=-LARGEST, le=LARGEST, allow_inf_nan=False)]
+Coefficient = Annotated[float, Field(ge=-LARGEST, le=LARGEST, allow_inf_nan=False, strict=True)]
+Side = Annotated[int, Field(gt=0, le=MOST_PIXELS, strict=True)]
 
 
 class TunedSampler(BaseModel):
@@ -50,9 +57,9 @@ class TunedSampler(BaseModel):
 
     weights: Text
     """Digest of the weights that it was fitted to."""
-    guidance_scale: Annotated[str, Field(pattern=r"^\d{1,9}(/[1-9]\d{0,8})?$")]
+    guidance_scale: Annotated[str, Field(pattern=r"^[0-9]{1,9}(/[1-9][0-9]{0,8})?$")]
     """An exact number, such as 5 or 15/2."""
-    size: tuple[int, int]
+    size: tuple[Side, Side]
     """(height, width) in pixels of the pictures that it was fitted to."""
     distances: dict[Text, float] = Field(default_factory=dict)
     """How far from the limit, on prompts and noise that the fit did not see."""
@@ -69,8 +76,8 @@ class TunedSampler(BaseModel):
             raise ValueError("the timesteps do not decrease")
         if len(self.coefficients) != len(steps):
             raise ValueError("there are not as many rows of coefficients as timesteps")
-        if any(row[1] == 0 for row in self.coefficients):
-            raise ValueError("a signal is 0")
+        if any(abs(row[1]) < SMALLEST_SIGNAL for row in self.coefficients):
+            raise ValueError("a signal is 0, or nearly")
         return self
 
     @property
@@ -99,7 +106,7 @@ class TunedSampler(BaseModel):
 class _Document(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    schema_: Annotated[int, Field(alias="schema", ge=SCHEMA, le=SCHEMA)]
+    schema_: Annotated[int, Field(alias="schema", ge=SCHEMA, le=SCHEMA, strict=True)]
     samplers: list[TunedSampler]
 
 
@@ -118,17 +125,31 @@ class TunedSamplers:
         paths = dict.fromkeys(folder / f"{model}{ENDING}" for folder in self.folders)
         return [sampler for path in paths for sampler in _read(path)]
 
+    def check(self, model: str) -> None:
+        """What would keep `add` from writing is told before the work, not after it.
+
+        Raises ModelError for a wrong file, StoreError where nothing can be written.
+        """
+        self.of(model)
+        path = self.path(model)
+        with explaining("write", path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=path.parent):
+                pass
+
     def find(self, model: str, weights: str, num_steps: int, scale: Fraction) -> TunedSampler:
         """The table for these steps and this scale. Raises ModelError, with what there is."""
-        fitted = [sampler for sampler in self.of(model) if sampler.weights == weights]
-        for sampler in fitted:
-            if (sampler.num_steps, sampler.scale) == (num_steps, scale):
+        same = [s for s in self.of(model) if (s.num_steps, s.scale) == (num_steps, scale)]
+        for sampler in same:
+            if sampler.weights == weights:
                 return sampler
+        fitted = [sampler for sampler in self.of(model) if sampler.weights == weights]
+        others = "The one that is there was fitted to other weights. " if same else ""
         command = f"latent-assets tune-sampler {model} --steps {num_steps}"
         raise ModelError(
             f"the model {model} has no tuned sampler of {num_steps} steps at guidance scale"
             f" {float(scale):g}",
-            f"{_there(fitted)}To make one: {command} --guidance-scale {float(scale):g}.",
+            f"{others}{_there(fitted)}To make one: {command} --guidance-scale {float(scale):g}.",
         )
 
     def with_digest(self, model: str, digest: str) -> TunedSampler:
@@ -165,25 +186,27 @@ def _there(samplers: Sequence[TunedSampler]) -> str:
 
 
 def _read(path: Path) -> list[TunedSampler]:
-    try:
-        with open_regular(path) as file:
-            data = file.read(MOST_BYTES + 1)
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise ModelError(f"{path} cannot be read: {error.strerror}") from None
+    file = printable(str(path))
     cure = "Put it back as latent-assets tune-sampler wrote it, or remove it."
+    try:
+        with open_regular(path) as opened:
+            data = opened.read(MOST_BYTES + 1)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise ModelError(f"{file} cannot be read: {why}", cure) from None
     if len(data) > MOST_BYTES:
-        raise ModelError(f"{path} is too large for a file of sampler tables", cure)
+        raise ModelError(f"{file} is too large for a file of sampler tables", cure)
     try:
         return _Document.model_validate(read_json(data)).samplers
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
-        told = printable(f"{place}: {first['msg']}")
-        raise ModelError(f"{path} is no file of sampler tables: {told}", cure) from None
+        told = printable(f"{place}: {first['msg']}") if place else "it is no JSON object"
+        raise ModelError(f"{file} is no file of sampler tables: {told}", cure) from None
     except ValueError as error:
-        raise ModelError(f"{path} is no file of sampler tables: {error}", cure) from None
+        raise ModelError(f"{file} is no file of sampler tables: {error}", cure) from None
 
 
 def _written(samplers: Sequence[TunedSampler]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 
 import ml_dtypes
@@ -295,6 +296,20 @@ def test_what_is_no_safetensors_file_is_refused_by_its_first_bytes(words, tmp_pa
     path = tmp_path / "m.safetensors"
     path.write_bytes(CONTENTS[words])
     assert words in refused(path)
+
+
+def test_what_is_no_file_is_not_read(tmp_path):
+    path = tmp_path / "m.safetensors"
+    os.mkfifo(path)
+    assert "cannot read" in refused(path)
+    folder = write_folder(tmp_path / "m", "sd1")
+    config = folder / "unet" / "config.json"
+    config.unlink()
+    os.mkfifo(config)
+    assert "config.json cannot be read: it is no regular file" in refused(folder)
+    config.unlink()
+    config.symlink_to("/dev/zero")
+    assert "config.json cannot be read: it is no regular file" in refused(folder)
 
 
 @pytest.mark.parametrize("suffix", [".ckpt", ".pt", ".bin", ".pth"])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ from latent_assets.diffusion.fitting.rollout import coefficients_of, pull_back, 
 from latent_assets.diffusion.fitting.trajectory import follow
 from latent_assets.diffusion.registry import WeightsSource, describe_model
 from latent_assets.diffusion.schedule import sampling_schedule
-from latent_assets.errors import InvalidWalkError, ModelError, UsageError
+from latent_assets.errors import InvalidWalkError, ModelError, StoreError, UsageError
 from latent_assets.models.tuned import TunedSampler, TunedSamplers
 from latent_assets.rendering import render_again, render_frames
 from latent_assets.shipped import SHIPPED_MODELS
@@ -174,8 +176,9 @@ def test_a_walk_without_its_table_is_told_what_there_is(tuned_studio, text, word
 
 def test_tables_of_other_weights_are_not_taken(tuned_studio):
     other = fake_studio(tuned_studio.settings.data, weights="others")
-    with pytest.raises(InvalidWalkError, match="has no tuned sampler"):
+    with pytest.raises(InvalidWalkError, match="has no tuned sampler") as told:
         other.specify("w", parse_walk(WALK, "w.yaml"))
+    assert "The one that is there was fitted to other weights." in str(told.value)
 
 
 def test_there_is_no_draft_of_a_fitted_sampler(tuned_studio):
@@ -194,6 +197,11 @@ def test_there_is_no_draft_of_a_fitted_sampler(tuned_studio):
         {"coefficients": [[0.1, 0, 0, 0, 0, 0]] * 4},
         {"coefficients": [[0.1, 1, 0, 0, 0, 1e300]] * 4},
         {"coefficients": [[0.1, 1, 0, 0, 0]] * 4},
+        {"coefficients": [[0.1, 1e-46, 0, 0, 0, 0]] * 4},
+        {"coefficients": [[0.1, 1, "0", 0, 0, 0]] * 4},
+        {"coefficients": [[0.1, True, 0, 0, 0, 0]] * 4},
+        {"guidance_scale": "٣"},
+        {"size": [0, 32]},
         {"weights": 7},
         {"more": 1},
     ],
@@ -207,11 +215,34 @@ def test_a_wrong_file_of_tables_is_told(tuned_studio, change):
         tuned_studio.tuned_samplers.of("embedded")
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", '{"schema": 2, "samplers": []}', "NaN"])
+NO_TABLES = ("", "[]", "{", '{"schema": 2, "samplers": []}', '{"schema": true, "samplers": []}',
+             "NaN", "[" * 100_000, "9" * 100_000)  # fmt: skip
+
+
+@pytest.mark.parametrize("text", NO_TABLES)
 def test_a_file_that_is_no_table_at_all_is_told(tuned_studio, text):
     tuned_studio.tuned_samplers.path("embedded").write_text(text)
     with pytest.raises(InvalidWalkError, match="is no file of sampler tables"):
         tuned_studio.specify("w", parse_walk(WALK, "w.yaml"))
+
+
+def test_what_is_no_file_is_not_read(tmp_path):
+    tables = TunedSamplers((tmp_path,))
+    path = tables.path("mine")
+    for make in (
+        lambda: path.symlink_to("/dev/zero"),
+        lambda: path.symlink_to(path.name),
+        lambda: os.mkfifo(path),
+    ):
+        make()
+        with pytest.raises(ModelError, match=r"mine\.samplers\.json cannot be read: it is") as told:
+            tables.of("mine")
+        assert "remove it" in told.value.cure
+        path.unlink()
+    with path.open("wb") as file:
+        file.truncate(200_000_000)
+    with pytest.raises(ModelError, match="is too large"):
+        tables.of("mine")
 
 
 def test_tables_of_other_steps_stay_and_of_the_same_are_replaced(tuned_studio, table):
@@ -231,12 +262,28 @@ def test_tables_of_other_steps_stay_and_of_the_same_are_replaced(tuned_studio, t
 
 
 @pytest.mark.parametrize(
-    ("steps", "size", "words"),
-    [(1, None, "1 steps"), (101, None, "101 steps"), (4, (20, 32), "multiple of 8")],
+    ("steps", "scale", "size", "words"),
+    [
+        (1, "3", None, "1 steps"),
+        (101, "3", None, "101 steps"),
+        (4, "3", (20, 32), "multiple of 8"),
+        (4, "1e-12", None, "too many digits"),
+        (4, "7.0123456789", None, "too many digits"),
+    ],
 )
-def test_what_cannot_be_fitted_is_told(steps, size, words):
+def test_what_cannot_be_fitted_is_told(steps, scale, size, words):
     with pytest.raises(UsageError, match=words):
-        request_for(fake_info(), steps, Fraction(3), size)
+        request_for(fake_info(), steps, Fraction(scale), size)
+
+
+def test_where_nothing_can_be_written_is_told_before_the_work(tmp_path):
+    TunedSamplers((tmp_path / "models",)).check("mine")
+    assert not list((tmp_path / "models").iterdir())
+    for folder in (tmp_path / "file" / "models", Path("/proc/nowhere")):
+        (tmp_path / "file").touch()
+        with pytest.raises(StoreError, match="cannot write") as told:
+            TunedSamplers((folder,)).check("mine")
+        assert "mine.samplers.json" in str(told.value)
 
 
 def test_the_embedded_model_comes_with_tables_of_its_own_weights():

@@ -22,6 +22,7 @@ from latent_assets.diffusion.checkpoints.tensors import (
     open_tensors,
 )
 from latent_assets.errors import ModelError
+from latent_assets.foreign import open_regular
 
 MAX_CONFIG_BYTES = 4_000_000
 CONFIGURATIONS = (
@@ -138,9 +139,11 @@ def _checked(path: Path, part: str) -> dict[str, Any] | None:
 
 def _json(path: Path) -> dict[str, Any] | None:
     try:
-        if path.stat().st_size > MAX_CONFIG_BYTES:
+        with open_regular(path) as file:
+            text = file.read(MAX_CONFIG_BYTES + 1)
+        if len(text) > MAX_CONFIG_BYTES:
             raise ModelError(f"{path} is too large for a configuration")
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(text.decode())
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, RecursionError) as error:

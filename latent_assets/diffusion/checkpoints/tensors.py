@@ -17,6 +17,7 @@ import numpy as np
 
 from latent_assets.diffusion.protocol import FloatArray
 from latent_assets.errors import ModelError
+from latent_assets.foreign import NotRegularError, open_regular
 
 Shape = tuple[int, ...]
 
@@ -73,11 +74,11 @@ class TensorFile:
         """One tensor, as float32. Raises ModelError if the file has changed or cannot be read."""
         entry = self.entries[name]
         try:
-            with self.path.open("rb") as file:
+            with open_regular(self.path) as file:
                 file.seek(entry.start)
                 data = file.read(entry.size_bytes)
         except OSError as error:
-            raise ModelError(f"cannot read {self.path}: {error.strerror}") from error
+            raise ModelError(f"cannot read {self.path}: {error.strerror or error}") from error
         if len(data) != entry.size_bytes:
             raise ModelError(f"{self.path} ends within {name}: it has changed while it was read")
         return _as_float32(data, entry).reshape(entry.shape)
@@ -100,17 +101,19 @@ def open_tensors(path: Path) -> TensorFile:
     """The tensors of a safetensors file, by its header. Raises ModelError, in words, for others."""
     try:
         size = path.stat().st_size
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             head = file.read(_LENGTH_BYTES)
             _refuse_foreign(path, head, size)
             length = int.from_bytes(head, "little")
             header = file.read(length) if length <= MAX_HEADER_BYTES else b""
     except FileNotFoundError:
         raise ModelError(f"there is no file {path}") from None
-    except IsADirectoryError:
-        raise ModelError(f"{path} is a folder", "Name the .safetensors file in it.") from None
+    except NotRegularError as error:
+        if path.is_dir():
+            raise ModelError(f"{path} is a folder", "Name the .safetensors file in it.") from None
+        raise ModelError(f"cannot read {path}: {error}") from None
     except OSError as error:
-        raise ModelError(f"cannot read {path}: {error.strerror}") from error
+        raise ModelError(f"cannot read {path}: {error.strerror or error}") from error
     begin = _LENGTH_BYTES + length
     if length > MAX_HEADER_BYTES:
         raise ModelError(f"{path} is no safetensors file: its header would have {length} bytes")

@@ -1,13 +1,12 @@
 """The checkout is a project of `dg`: what is scaffolded there stands beside the walks."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
+from dg_project import dg
 
 pytestmark = pytest.mark.slow
 
@@ -37,34 +36,13 @@ def checkout(tmp_path):
     return tmp_path
 
 
-def dg(checkout, *arguments):
-    bin_folder = Path(sys.executable).parent
-    known = {k: v for k, v in os.environ.items() if not k.startswith("LATENT_ASSETS_")}
-    answer = subprocess.run(
-        [bin_folder / "dg", *arguments],
-        cwd=checkout,
-        env={
-            **known,
-            "PATH": f"{bin_folder}{os.pathsep}{known['PATH']}",
-            "VIRTUAL_ENV": str(bin_folder.parent),
-            "PYTHONPATH": str(checkout),
-            "DAGSTER_HOME": str(checkout / "data" / "dagster"),
-        },
-        capture_output=True,
-        text=True,
-        timeout=500,
-        check=False,
-    )
-    assert answer.returncode == 0, answer.stdout[-3000:] + answer.stderr[-3000:]
-    return answer.stdout
-
-
 def test_an_asset_that_dg_scaffolds_in_the_checkout_stands_beside_the_walks(checkout):
-    dg(checkout, "scaffold", "defs", "dagster.asset", "my_asset.py")
+    run = partial(dg, checkout, modules=checkout, home=checkout / "data" / "dagster")
+    run("scaffold", "defs", "dagster.asset", "my_asset.py")
     written = checkout / "latent_assets" / "defs" / "my_asset.py"
     assert "def my_asset" in written.read_text("utf-8")
     written.write_text(ASSET, encoding="utf-8")
-    listed = json.loads(dg(checkout, "list", "defs", "--json"))
+    listed = json.loads(run("list", "defs", "--json"))
     assert {"my_asset", "frames"} <= {asset["asset_key"] for asset in listed["assets"]}
     assert [job["name"] for job in listed["jobs"]] == ["render_walk"]
-    dg(checkout, "launch", "--assets", "my_asset")
+    run("launch", "--assets", "my_asset")

@@ -1,12 +1,10 @@
 """A Dagster project of somebody else, in a folder of its own, by Dagster's command line `dg`."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from dg_project import dg
 
 from latent_assets.media import inspect_file
 
@@ -56,25 +54,7 @@ class Project:
         (folder / "home").mkdir()
 
     def dg(self, *arguments: str) -> str:
-        bin_folder = Path(sys.executable).parent
-        known = {k: v for k, v in os.environ.items() if not k.startswith("LATENT_ASSETS_")}
-        answer = subprocess.run(
-            [bin_folder / "dg", *arguments],
-            cwd=self.folder,
-            env={
-                **known,
-                "PATH": f"{bin_folder}{os.pathsep}{known['PATH']}",
-                "VIRTUAL_ENV": str(bin_folder.parent),
-                "PYTHONPATH": str(self.folder / "src"),
-                "DAGSTER_HOME": str(self.folder / "home"),
-            },
-            capture_output=True,
-            text=True,
-            timeout=500,
-            check=False,
-        )
-        assert answer.returncode == 0, answer.stdout[-3000:] + answer.stderr[-3000:]
-        return answer.stdout
+        return dg(self.folder, *arguments, modules=self.folder / "src", home=self.folder / "home")
 
 
 def test_dg_scaffolds_checks_lists_and_launches_walks(tmp_path):

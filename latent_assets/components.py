@@ -96,15 +96,15 @@ class WalksComponent(dg.Component, dg.Model, dg.Resolvable):
         str | None,
         dg.Resolver.default(
             description="The folder of the walk files, relative to this file. Each walk is a"
-            " partition. Default: walks.",
+            " partition. Default: walks. Not beside `source`.",
             examples=[WALKS],
         ),
     ] = None
     source: Annotated[
         Source | None,
         dg.Resolver.default(
-            description="An asset of the project whose values are the walks, in place of files: a"
-            " changed document renders its walk alone. Default: none.",
+            description="An asset of the project whose values are the walks, in place of `walks`: a"
+            " changed document renders its walk alone. Default: none; walks are files.",
             examples=[{"asset": "captions", "defined_in": "captions.py"}],
         ),
     ] = None
@@ -118,13 +118,13 @@ class WalksComponent(dg.Component, dg.Model, dg.Resolvable):
         ),
     ] = None
     key_prefix: Annotated[
-        list[str],
+        list[str] | None,
         dg.Resolver.default(
             description="Stands before the keys of the assets and in the names of job, sensor and"
-            " schedules, so that they are like no other of the project.",
+            " schedules, so that they are like no other of the project. Default: nothing.",
             examples=[["art"]],
         ),
-    ] = []  # noqa: RUF012 - pydantic copies it
+    ] = None
     default_model: Annotated[
         str | None,
         dg.Resolver.default(
@@ -138,7 +138,7 @@ class WalksComponent(dg.Component, dg.Model, dg.Resolvable):
         dg.Resolver.default(
             description="Where frames are kept: a folder, relative to the project, or any URL of"
             " fsspec. Default: store in the data folder.",
-            examples=["s3://bucket/frames"],
+            examples=["frames", "s3://bucket/frames"],
         ),
     ] = None
     outputs: Annotated[
@@ -152,16 +152,16 @@ class WalksComponent(dg.Component, dg.Model, dg.Resolvable):
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """The walks' assets, checks, job, sensor and schedules. Raises UsageError."""
-        studio = Studio.open(self.settings(context.project_root))
+        studio, prefix = Studio.open(self.settings(context.project_root)), self.key_prefix or ()
         if self.source is None:
             library = WalkLibrary(self._folder(context.path))
-            return build_defs(studio, library=library, key_prefix=self.key_prefix)
+            return build_defs(studio, library=library, key_prefix=prefix)
         if self.walks is not None:
             raise UsageError(
                 "both `walks` and `source` say where the walks are",
                 "Take one of them out of defs.yaml; files and documents are two components.",
             )
-        return build_defs(studio, source=self.source.find(context), key_prefix=self.key_prefix)
+        return build_defs(studio, source=self.source.find(context), key_prefix=prefix)
 
     def _folder(self, here: Path) -> Path:
         folder = here / (self.walks or WALKS)

@@ -4,6 +4,7 @@ import dagster as dg
 import pytest
 import yaml
 from dagster.components.testing import create_defs_folder_sandbox
+from dagster_shared.yaml_utils.sample_yaml import generate_sample_yaml
 
 import latent_assets as la
 from latent_assets.errors import UsageError
@@ -147,3 +148,23 @@ def test_every_attribute_is_described():
     assert set(schema["properties"]) == set(la.WalksComponent.model_fields)
     for name, field in schema["properties"].items():
         assert len(field["description"]) > 40, name
+
+
+def test_the_example_on_dagsters_page_of_the_component_loads(sandbox):
+    """All but `source`, which stands there beside `walks`, and says that it stands in its place."""
+    sample = generate_sample_yaml(TYPE, la.WalksComponent.model().model_json_schema())
+    attributes = yaml.safe_load(sample)["attributes"]
+    assert attributes.pop("source") == {"asset": "captions", "defined_in": "captions.py"}
+    path = written(sandbox, **attributes)
+    with sandbox.load_component_and_build_defs(path) as (_, defs):
+        dg.Definitions.validate_loadable(defs)
+        assert defs.resolve_job_def("art__render_walk")
+
+
+def test_without_a_prefix_keys_and_names_are_as_in_the_project_itself(sandbox):
+    with sandbox.load_component_and_build_defs(written(sandbox)) as (_, defs):
+        assert defs.resolve_assets_def(dg.AssetKey("frames"))
+        assert defs.resolve_job_def("render_walk")
+    assert (
+        la.WalksComponent.model().model_json_schema()["properties"]["key_prefix"]["default"] is None
+    )

@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from latent_assets import places
 from latent_assets.diffusion.tensorflow_runtime import PRECISIONS
@@ -266,7 +267,26 @@ def _url(name: str, value: str, schemes: tuple[str, ...]) -> str:
             f"{PREFIX}{name} begins with {shown!r}",
             f"It must be a URL that begins with {' or '.join(f'{each}://' for each in schemes)}.",
         )
+    if not _is_whole(value):
+        raise UsageError(
+            f"{PREFIX}{name} has a port that is no number, or a password that tears it apart",
+            f"It is {found}://USER:PASSWORD@HOST:PORT/...; write / @ : # ? of a password as"
+            " %2F %40 %3A %23 %3F.",
+        )
     return value
+
+
+def _is_whole(url: str) -> bool:
+    """Whether its parts are where they seem to be: a / in a password ends the host."""
+    try:
+        parts = urlsplit(url)
+        _port = parts.port  # raises ValueError
+    except ValueError:
+        return False
+    rest = parts.path + parts.query + parts.fragment
+    return (
+        "@" not in rest and "@" not in parts.netloc.rpartition("@")[0] and parts.netloc[-1:] != ":"
+    )
 
 
 def _on_or_off(value: bool) -> str:

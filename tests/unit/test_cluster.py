@@ -205,6 +205,15 @@ def test_a_cluster_is_chosen_by_settings_alone_and_what_is_wrong_is_told():
         assert "secret" not in str(told.value)
     with pytest.raises(UsageError, match="DATABASE begins with 'mysql'"):
         read(DATABASE="mysql://host/db")
+    for torn in ("u:se/cret@host/db", "u:se#cret@host/db", "u:12?cret@h/db", "u:cret@x@h/db"):
+        with pytest.raises(UsageError, match="a password that tears it apart") as told:
+            read(DATABASE=f"postgresql://{torn}")
+        assert "cret" not in str(told.value)
+    for torn in ("host:", "host:six/0", "[::1/0"):
+        with pytest.raises(UsageError, match="has a port that is no number"):
+            read(EXECUTOR="celery", BROKER=f"redis://{torn}")
+    for right in ("u:a%2Fb%40c@[::1]:5/db?sslmode=require", "/db?host=/run/postgresql", "host"):
+        assert right in read(DATABASE=f"postgresql://{right}").database
 
 
 def test_without_configuration_no_worker_is_known():

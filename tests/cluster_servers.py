@@ -157,7 +157,8 @@ class Cluster:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{name}.yaml").write_text(json.dumps(document))
 
-    def _variables(self, more: Mapping[str, str]) -> dict[str, str]:
+    def variables(self, more: Mapping[str, str]) -> dict[str, str]:
+        """The environment of a process of the cluster."""
         return {
             **{name: value for name, value in os.environ.items() if "LATENT_ASSETS" not in name},
             "PYTHONPATH": f"{TESTS}:{PROJECT_ROOT}",
@@ -172,13 +173,14 @@ class Cluster:
         """What `doctor --cluster` finds wrong."""
         command = [str(PROGRAM), "doctor", "--cluster", "--json"]
         done = subprocess.run(
-            command, env=self._variables(more), capture_output=True, text=True, check=False
+            command, env=self.variables(more), capture_output=True, text=True, check=False
         )
         assert PASSWORD not in done.stdout + done.stderr
         return json.loads(done.stdout)["problems"]
 
-    def _start(self, command: list[str], log: str, more: Mapping[str, str]) -> subprocess.Popen:
-        environment = self._variables(more)
+    def start(self, command: list[str], log: str, more: Mapping[str, str]) -> subprocess.Popen:
+        """A process of the cluster, in a group of its own."""
+        environment = self.variables(more)
         self.data.mkdir(parents=True, exist_ok=True)
         with (self.data / f"{log}.log").open("ab") as file:
             return subprocess.Popen(
@@ -188,7 +190,7 @@ class Cluster:
     def worker(self, name: str, *queues: str, wait: bool = True, **more: str) -> subprocess.Popen:
         chosen = [part for queue in queues for part in ("--queue", queue)]
         command = [str(PROGRAM), "worker", *chosen, "--name", name]
-        self.workers[name] = self._start(command, name, more)
+        self.workers[name] = self.start(command, name, more)
         if wait:
             self.wait_for(name, "ready")
         return self.workers[name]
@@ -206,11 +208,13 @@ class Cluster:
         wait_until(there, f"{name} says {words!r}:\n{self.log(name)[-3000:]}")
 
     def render(self, walk: str = "walk", **more: str) -> subprocess.Popen:
-        return self._start([sys.executable, str(TESTS / "fake_run.py"), walk], f"run-{walk}", more)
+        return self.start([sys.executable, str(TESTS / "fake_run.py"), walk], f"run-{walk}", more)
 
-    def result(self, run: subprocess.Popen, walk: str = "walk") -> dict:
+    def result(
+        self, run: subprocess.Popen, walk: str = "walk", deadline_s: float = DEADLINE_S
+    ) -> dict:
         """What became of a run."""
-        run.wait(DEADLINE_S)
+        run.wait(deadline_s)
         lines = self.log(f"run-{walk}").splitlines()
         assert lines, "the run said nothing"
         assert lines[-1].startswith("{"), "\n".join(lines[-30:])

@@ -1,10 +1,12 @@
 """What a run tells whoever looks on: the command line's bar, the run's page in the web UI."""
 
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 LINE_S = 1.0
+_LINE = re.compile(r"\d+ of \d+ frames\b")
 
 
 def _nobody(*_: object) -> None:
@@ -91,6 +93,11 @@ class RunPage:
             left = self._total - self._done
             line += f", {_duration(left * each)} left" if left else ""
         return line
+
+
+def says_progress(line: str) -> bool:
+    """Whether `RunPage` has told it: frames of the step were stored just before."""
+    return _LINE.match(line) is not None
 
 
 def _rate(seconds_per_frame: float) -> str:

@@ -146,26 +146,42 @@ def test_an_overseer_that_is_killed_leaves_a_run_that_is_ended_and_rendered_agai
     assert gif(cluster).is_file()
 
 
-def test_an_object_store_that_gives_no_answer_for_20_s_costs_no_frame(cluster):
+@pytest.fixture
+def bucket(cluster, request):
+    """A server of S3 with a bucket of the test's own, the store of the cluster."""
     with s3_server() as server:
-        server.make_bucket("walks")
+        name = f"walks-{abs(hash(request.node.name))}"
+        server.make_bucket(name)
         cluster.environment |= {
-            "LATENT_ASSETS_STORE": "s3://walks/frames",
+            "LATENT_ASSETS_STORE": f"s3://{name}/frames",
             "AWS_ENDPOINT_URL": server.url,
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_DEFAULT_REGION": "us-east-1",
         }
         cluster.walk(frames=6, chunk_size=3)
-        cluster.worker("all", "gpu", "cpu", SECONDS_A_FRAME="1")
-        run = cluster.render()
-        cluster.wait_for("all", "takes frames.render_chunk")
-        server.troubles.is_cut = True
-        began, refused = time.monotonic(), server.troubles.refused
-        wait_until(lambda: time.monotonic() - began > CUT_S, "the cut is over")
-        server.troubles.is_cut = False
-        assert server.troubles.refused > refused
-        result = cluster.result(run)
-        assert result["success"], result
-        assert result["frames"] == 6
-        assert not (cluster.data / "store").exists()
+        yield server
+
+
+def test_an_object_store_that_gives_no_answer_for_20_s_costs_no_frame(cluster, bucket):
+    cluster.worker("all", "gpu", "cpu", SECONDS_A_FRAME="1")
+    run = cluster.render()
+    cluster.wait_for("all", "takes frames.render_chunk")
+    bucket.troubles.is_cut = True
+    began, refused = time.monotonic(), bucket.troubles.refused
+    wait_until(lambda: time.monotonic() - began > CUT_S, "the cut is over")
+    bucket.troubles.is_cut = False
+    assert bucket.troubles.refused > refused
+    result = cluster.result(run)
+    assert result["success"], result
+    assert result["frames"] == 6
+    assert not (cluster.data / "store").exists()
+
+
+def test_an_object_store_that_takes_200_ms_for_each_answer_costs_no_frame(cluster, bucket):
+    bucket.troubles.latency_s = 0.2
+    cluster.worker("all", "gpu", "cpu")
+    result = cluster.result(cluster.render())
+    assert result["success"], result
+    assert result["frames"] == 6
+    assert result["returned"] == []

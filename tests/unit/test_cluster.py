@@ -1,6 +1,7 @@
 """What a cluster knows by itself: settings, broker, values, and what became of a step."""
 
 import json
+import time
 
 import dagster as dg
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 pytest.importorskip("celery")
 from dagster._core.events import DagsterEvent, DagsterEventType, EngineEventData
+from dagster._core.events.log import EventLogEntry
 from dagster._core.execution.plan.handle import StepHandle
 from dagster._core.execution.plan.objects import StepSuccessData
 from typer.testing import CliRunner
@@ -23,9 +25,11 @@ from latent_assets.orchestration.cluster.app import (
     told_of_broker,
 )
 from latent_assets.orchestration.cluster.deliveries import is_to_begin, report, returned
+from latent_assets.orchestration.cluster.handler import wished_priority
 from latent_assets.orchestration.cluster.seen import Seen
 from latent_assets.orchestration.cluster.values import StoreIOManager
 from latent_assets.orchestration.instance import open_instance
+from latent_assets.orchestration.progress import Pace, RunPage
 from latent_assets.places import without_password
 from latent_assets.settings import Settings
 from latent_assets.store.objects import open_objects
@@ -36,6 +40,13 @@ STEP = "frames.render_chunk[part_1_of_2]"
 def test_more_priority_comes_sooner_and_a_lease_is_renewed_in_time():
     assert [priority_of(each) for each in (-5, -1, 0, 1, 2, 9)] == [9, 9, 6, 3, 0, 0]
     assert LEASE_S > 3 * RENEWAL_S
+
+
+def test_a_step_that_is_tried_again_goes_before_those_that_wait():
+    first, again = (wished_priority({"dagster/priority": "1"}, attempt) for attempt in (1, 2))
+    assert (first, again) == (1, 2)
+    assert priority_of(wished_priority({}, 2)) < priority_of(wished_priority({}, 1))
+    assert wished_priority({"dagster/priority": "soon"}, 1) == 0
 
 
 def test_no_password_is_told():
@@ -110,6 +121,34 @@ def test_a_step_that_nobody_began_is_begun_and_three_deaths_are_a_failure(run):
     assert len(logs) == 1
     assert "smaller batch_size" in logs[0].dagster_event.step_failure_data.error.message
     assert not asked_again(run, 4, said)
+
+
+def test_deaths_of_a_step_that_gets_on_are_no_failure(run):
+    instance, its = run
+    page = RunPage(48, tell=lambda line: note(instance, its, line), pace=Pace())
+    said = []
+    for attempt in range(1, 2 * deliveries.MOST_DEATHS):
+        begin(run)
+        if attempt != deliveries.MOST_DEATHS:  # one that stored nothing
+            page.on_frames(["a"], True)
+            page._told_at = None
+        assert not asked_again(run, attempt, said)
+        assert "a worker died" in said[-1]
+    assert asked_again(run, 2 * deliveries.MOST_DEATHS, said)
+
+
+def note(instance, run, line):
+    """As a step's `context.log.info`."""
+    entry = EventLogEntry(
+        error_info=None,
+        level=20,
+        user_message=line,
+        run_id=run.run_id,
+        timestamp=time.time(),
+        step_key=STEP,
+        job_name=run.job_name,
+    )
+    instance.handle_new_event(entry)
 
 
 def test_a_step_that_was_given_back_counts_no_death(run):

@@ -47,6 +47,10 @@ def make_app(settings: Settings) -> Celery:
         task_reject_on_worker_lost=True,
         worker_prefetch_multiplier=1,
         task_ignore_result=True,
+        # Of a child that died no result comes: nothing is to be waited for.
+        worker_lost_wait=1.0,
+        # A child that took 4 s to begin, on a loaded machine, was killed, and so was the next.
+        worker_proc_alive_timeout=120.0,
         task_serializer="json",
         accept_content=["json"],
         broker_connection_retry_on_startup=True,

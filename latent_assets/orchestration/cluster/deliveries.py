@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
@@ -11,16 +12,41 @@ from dagster._core.execution.plan.objects import StepFailureData, StepRetryData
 from dagster._core.storage.dagster_run import DagsterRun
 from dagster._utils.error import SerializableErrorInfo
 
+from latent_assets.orchestration.progress import says_progress
+
 MOST_DEATHS = 3
-"""So many workers may die of a step, then it has failed."""
-_OF_STEPS = {
-    DagsterEventType.STEP_WORKER_STARTED,
-    DagsterEventType.STEP_SUCCESS,
-    DagsterEventType.STEP_FAILURE,
-    DagsterEventType.STEP_UP_FOR_RETRY,
-}
+"""So many workers may die of a step before any has stored a frame of it, then it has failed."""
 _DIED = "died, or was not heard of for a while"
 _ENDED = {DagsterEventType.STEP_SUCCESS.value, DagsterEventType.STEP_FAILURE.value}
+
+
+@dataclass
+class _Past:
+    """What became of a step so far, by its events in order."""
+
+    returns: int = 0
+    deaths: int = 0
+    is_begun: bool = False
+    """Whether somebody had it whose end is not noted."""
+    went_on: bool = False
+    """Whether that one stored frames."""
+
+    @property
+    def deaths_with_this_one(self) -> int:
+        """If whoever has it now is dead: so many in a row died of it without getting on."""
+        return 0 if self.went_on else self.deaths + 1
+
+    def heed(self, event: DagsterEvent | None, message: str) -> None:
+        """The next event of the step, or what it said."""
+        if event is None:
+            self.went_on |= says_progress(message)
+        elif event.event_type_value == DagsterEventType.STEP_WORKER_STARTED.value:
+            self.is_begun, self.went_on = True, False
+        elif event.event_type_value == DagsterEventType.STEP_UP_FOR_RETRY.value:
+            error = event.step_retry_data.error
+            if error is not None and _DIED in error.message:
+                self.deaths = self.deaths_with_this_one
+            self.returns, self.is_begun = self.returns + 1, False
 
 
 def is_to_begin(
@@ -31,27 +57,21 @@ def is_to_begin(
 ) -> bool:
     """Whether a step that comes again is to be begun; says in the run what became of it, if not."""
     step = order["step"]
-    starts = returns = deaths = 0
-    for entry in instance.all_logs(run.run_id, of_type=_OF_STEPS):
-        event = entry.dagster_event
-        if event is None or event.step_key != step:
+    past = _Past()
+    for entry in instance.all_logs(run.run_id):
+        if entry.step_key != step:
             continue
-        if event.event_type_value in _ENDED:
+        event = entry.dagster_event
+        if event is not None and event.event_type_value in _ENDED:
             say(f"leaves {step} alone: it is done")
             return False
-        if event.event_type_value == DagsterEventType.STEP_WORKER_STARTED.value:
-            starts += 1
-        else:
-            returns, starts = returns + 1, 0
-            deaths += event.step_retry_data.error is not None and _DIED in (
-                event.step_retry_data.error.message
-            )
-    if returns >= order["attempt"]:
+        past.heed(event, entry.user_message)
+    if past.returns >= order["attempt"]:
         return False  # it was sent anew since
-    if not starts:
+    if not past.is_begun:
         return True
-    if deaths + 1 >= MOST_DEATHS:
-        why = f"{MOST_DEATHS} workers died of the step {step} one after another"
+    if past.deaths_with_this_one >= MOST_DEATHS:
+        why = f"{MOST_DEATHS} workers died of the step {step} one after another, without a frame"
         cure = (
             "It may need more memory than they have: try a smaller batch_size, look into the log of"
             " the worker and into the system's (`dmesg`). What was rendered is in the store."

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import dagster as dg
@@ -78,7 +78,7 @@ class CeleryStepHandler(StepHandler):
             ],
             "task_id": f"{args.run_id}.{step}.{attempt}",
             "queue": queue,
-            "priority": priority_of(_whole(tags.get(PRIORITY, "0"))),
+            "priority": priority_of(wished_priority(tags, attempt)),
         }
         self._missed[step] = 0
         self._send(step)
@@ -135,6 +135,11 @@ class CeleryStepHandler(StepHandler):
     def terminate_step(self, _context: StepHandlerContext) -> Iterator[DagsterEvent]:
         """Nothing to do: workers look at the run before a step and before each batch."""
         yield from ()
+
+
+def wished_priority(tags: Mapping[str, str], attempt: int) -> int:
+    """In Dagster's numbers. A step that is tried again goes before those that wait."""
+    return _whole(tags.get(PRIORITY, "0")) + (attempt > 1)
 
 
 def _tell(context: StepHandlerContext, step: str, words: str, name: str, queue: str) -> None:

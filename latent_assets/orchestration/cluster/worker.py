@@ -83,7 +83,10 @@ def run_worker(
 
 def _check_alone(app: Any, hostname: str) -> None:
     """Of two workers of one name, questions would reach either."""
-    if app.control.ping(destination=[hostname], timeout=1.0):
+    # A connection of its own: one of the pool waits for answers on, and a forked child with it.
+    with app.connection_for_write() as connection:
+        others = app.control.ping(destination=[hostname], timeout=1.0, connection=connection)
+    if others:
         raise UsageError(
             f"a worker {hostname} is there already", "Give this one another name: --name."
         )

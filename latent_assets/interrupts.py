@@ -45,6 +45,7 @@ class _Heard:
 
     def __init__(self) -> None:
         self.first: int | None = None
+        self.ignored: set[signal.Signals] = set()
         self.deferred = 0
         self.listeners: list[Callable[[int], None]] = []
         self.hearing = False
@@ -184,6 +185,7 @@ def considerate(handler: Any) -> Any:
 def raise_keyboard_interrupt() -> None:
     """Let SIGTERM and SIGHUP do what Ctrl-C does; signals that are ignored stay so (`nohup`)."""
     ignored = {number for number in SIGNALS if signal.getsignal(number) is signal.SIG_IGN}
+    _heard.ignored = ignored
 
     @considerate
     def interrupt(number: int, frame: FrameType | None) -> None:
@@ -198,6 +200,18 @@ def raise_keyboard_interrupt() -> None:
     # Dagster gives SIGTERM the handler of SIGINT, so this one has to have ours also if ignored.
     for number in {*SIGNALS} - (ignored - {signal.SIGINT}):
         signal.signal(number, interrupt)
+
+
+def nothing_is_left() -> None:
+    """All is done, or told: from here on a first signal interrupts nobody. A second is heard."""
+    for number in SIGNALS:
+        signal.signal(number, lambda *_: None)
+
+
+def by_default() -> None:
+    """From here on signals do what they do to any program, without a traceback of Python."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN if number in _heard.ignored else signal.SIG_DFL)
 
 
 def _was_interrupt(dropped: sys.UnraisableHookArgs) -> bool:

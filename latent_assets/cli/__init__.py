@@ -5,6 +5,7 @@ Importing it loads neither Dagster nor TensorFlow: `--help` answers at once.
 
 import atexit
 import codecs
+import contextlib
 import gc
 import io
 import logging
@@ -33,9 +34,15 @@ def main() -> None:
     with interrupts.hearing(at_once=_end_at_once):
         try:
             interrupts.raise_keyboard_interrupt()
-            sys.exit(_run())
+            code = _run()
+            interrupts.nothing_is_left()
         except KeyboardInterrupt:
-            sys.exit(_tell(StoppedError("interrupted")))
+            interrupts.nothing_is_left()
+            code = _tell(StoppedError("interrupted"))
+        with contextlib.suppress(OSError, ValueError):  # Python tries again, and says so
+            sys.stdout.flush()
+    interrupts.by_default()
+    sys.exit(code)
 
 
 def _speak_any_encoding() -> None:

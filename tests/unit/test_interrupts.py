@@ -129,12 +129,8 @@ def holding(lock: threading.Lock):
 
 @pytest.fixture
 def considerate():
-    """As commands have their handlers, until the test is over."""
-    kept = {number: signal.getsignal(number) for number in interrupts.SIGNALS}
+    """As commands have their handlers."""
     interrupts.raise_keyboard_interrupt()
-    yield
-    for number, handler in kept.items():
-        signal.signal(number, handler)
 
 
 @pytest.mark.usefixtures("considerate")
@@ -236,7 +232,10 @@ def test_a_second_one_ends_a_process_that_heeds_none():
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(interrupts.TWICE_S * 2)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 128 + signal.SIGTERM
+        try:
+            assert process.wait(30) == 128 + signal.SIGTERM
+        finally:
+            process.kill()
 
 
 IGNORING = """
@@ -286,3 +285,37 @@ def test_an_interrupt_while_a_database_is_closed_shows_no_traceback():
     )
     assert done.stderr == "latent-assets: interrupted\n"
     assert done.returncode == 130
+
+
+AT_THE_END = """
+import atexit, os, signal, sys, threading
+from latent_assets import cli
+
+def run():
+    print("done")
+    return 0
+
+class Late(threading.Thread):
+    def join(self, timeout=None):
+        if when == "leaving":
+            os.kill(os.getpid(), number)
+        super().join(timeout)
+
+when, number = sys.argv[1], int(sys.argv[2])
+cli._run = run
+threading.Thread = Late
+if when == "left":
+    atexit.register(lambda: os.kill(os.getpid(), number))
+cli.main()
+"""
+
+
+@pytest.mark.parametrize("number", interrupts.SIGNALS)
+@pytest.mark.parametrize("when", ["leaving", "left"])
+def test_a_signal_when_all_is_done_shows_no_traceback(when, number):
+    done = subprocess.run(
+        [sys.executable, "-c", AT_THE_END, when, str(int(number))],
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert (done.stdout, done.stderr) == ("done\n", "")
+    assert done.returncode == (0 if when == "leaving" else -number)

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
+from latent_assets.diffusion.embedded.vocabulary import Vocabulary
 from latent_assets.diffusion.embedded.weights import WEIGHTS_FILE, default_directory, read_weights
 from latent_assets.training import artwork, dataset, minilm, wordlist
 from latent_assets.training import autoencoder as autoencoder_task
@@ -15,10 +16,13 @@ from latent_assets.training import few_steps as few_steps_task
 from latent_assets.training.backends import backend, prepare
 from latent_assets.training.cutouts import unpack
 from latent_assets.training.parallel import Team, run_team
+from latent_assets.training.stream import PictureStream
 from latent_assets.training.trainer import Budget, Run
 from latent_assets.training.weight_files import load_tensors
 
 DEFAULT_WORK = Path("build/training")
+JUDGED_FROM = 500_000_000
+"""The number of the first picture composed for the judge: others than the model has seen."""
 
 
 def pack_artwork(options: argparse.Namespace) -> None:
@@ -89,7 +93,14 @@ def evaluate(options: argparse.Namespace) -> None:
 
     extent = evaluation.QUICK if options.quick else evaluation.FULL
     classifier = Budget(minutes=options.classifier_minutes, average=0.99)
-    evaluation.run(options.work, options.model, classifier, extent, not options.no_speed)
+    stream = None
+    if options.artwork is not None:
+        words = Vocabulary.load(options.model)
+        stream = PictureStream(unpack(options.artwork), words, options.processes, JUDGED_FROM)
+    speed = not options.no_speed
+    evaluation.run(options.work, options.model, classifier, extent, speed, stream)
+    if stream is not None:
+        stream.close()
 
 
 def export(options: argparse.Namespace) -> None:
@@ -165,6 +176,10 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("--init", type=Path, help="start from exported weights")
         sub.add_argument("--fused", action="store_true", help="fuse the GPU's kernels (torch)")
     sub = add(evaluate)
+    sub.add_argument(
+        "--artwork", type=Path, help="the judge learns from pictures composed meanwhile (torch)"
+    )
+    sub.add_argument("--processes", type=int, default=2, help="processes that compose")
     sub.add_argument("--classifier-minutes", type=float, default=5.0)
     sub.add_argument("--no-speed", action="store_true", help="no engine, no clock: samples only")
     sub.add_argument("--quick", action="store_true", help="a few pictures, to try the command")

@@ -75,7 +75,9 @@ FIRST_NAME_SHARE = 0.65
 STUDIO_SHARE, WHITE_SHARE, PLAIN_SHARE = 0.26, 0.34, 0.55
 TINTED_SHARE = 0.3
 SIZE_SHARE, PLACE_SHARE, SECOND_SHARE = 0.10, 0.08, 0.10
-STYLED_SHARE = 0.07
+STYLED_SHARE = 0.12
+COLOURLESS = frozenset({"sketch"})
+"""Styles in which nothing has a colour: their captions ask for none."""
 
 HELD_OUT = frozenset(
     {
@@ -184,5 +186,7 @@ def random_scene(concept: int, concepts: list[int], rng: random.Random) -> Scene
         place = rng.choice(sorted(PLACES)) if rng.random() < PLACE_SHARE else ""
     styled = rng.random() < STYLED_SHARE
     style = rng.choice(("painting", "sketch")) if styled else "shaded"
+    if style in COLOURLESS:
+        tint, background = "", UNSAID if background in COLOURS else background
     scene = Scene(concept, background, style, tint, size, place, second)
     return random_scene(concept, concepts, rng) if scene.held_out else scene

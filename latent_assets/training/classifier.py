@@ -7,6 +7,7 @@ has not seen bounds what it can say. Where two things are to be seen, it learns 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,11 @@ from latent_assets.training import dataset
 from latent_assets.training.captions import COLOURS, SCENES
 from latent_assets.training.concepts import CONCEPTS
 from latent_assets.training.cutouts import SIZE
+from latent_assets.training.dataset import Record
+from latent_assets.training.examples import Examples
 from latent_assets.training.parallel import Team
+from latent_assets.training.pools import DevicePool
+from latent_assets.training.stream import PictureStream
 from latent_assets.training.trainer import Budget, Run, train
 from latent_assets.training.weight_files import load_tensors, save_tensors
 
@@ -30,6 +35,11 @@ BACKGROUNDS = (*sorted(COLOURS), *sorted(SCENES))
 UNNAMED = -1
 """The label of a background that no caption names; it is not learned, nor judged."""
 AT_ONCE = 64
+ROOM, FIRST_PICTURES = 150_000, 6_000
+"""Pictures kept of those that are composed meanwhile; how many there are to begin with."""
+
+Labelled = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Pictures (N, 128, 128, 3) uint8, things (N, 2) int32, backgrounds (N,) int32."""
 
 
 def shrink(pixels: np.ndarray) -> np.ndarray:
@@ -67,19 +77,17 @@ def build_network() -> Any:
 class ClassifierTask:
     """The network and the pictures that it learns from; blends are left out."""
 
-    def __init__(self, pictures: Path, batch_size: int = 64) -> None:
+    def __init__(self, examples: Examples, test: Labelled, batch_size: int = 64) -> None:
         self.network = build_network()
         self.models = (self.network,)
-        self._pixels, self._things, self._backgrounds = labelled(pictures, "train")
-        self._test = labelled(pictures, "test")
+        self._examples, self._test = examples, test
         self._rng = np.random.default_rng(7)
         self._batch_size = batch_size
 
-    def batch(self) -> tuple[np.ndarray, ...]:
+    def batch(self) -> tuple[Any, ...]:
         """(pictures (B, 128, 128, 3) uint8, things (B, 2), backgrounds (B,), chances (B, 3))."""
-        rows = self._rng.integers(0, len(self._pixels), self._batch_size)
-        chances = self._rng.random((len(rows), 3), np.float32)
-        return self._pixels[rows], self._things[rows], self._backgrounds[rows], chances
+        chances = self._rng.random((self._batch_size, 3), np.float32)
+        return *self._examples.draw(self._batch_size), chances
 
     def loss(self, pixels: Any, things: Any, backgrounds: Any, chances: Any) -> Any:
         """Cross-entropies: of each of the two things (the same twice, if one), and behind them."""
@@ -94,7 +102,9 @@ class ClassifierTask:
         return ops.mean(of_things) + 0.5 * ops.mean(of_background)
 
     def tend(self, show_average: Any) -> None:
-        """Nothing: all pictures are there from the start."""
+        """See `trainer.Task`."""
+        del show_average
+        self._examples.tend()
 
     def report(self, folder: Path, samples: int) -> str:
         """Accuracy on the test pictures."""
@@ -122,16 +132,59 @@ def augmented(pixels: Any, chances: Any) -> Any:
     return x * (1 + CONTRAST * (2 * chances[:, 1] - 1)) + BRIGHTNESS * (2 * chances[:, 2] - 1)
 
 
-def labelled(pictures: Path, split: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(pictures (N, 128, 128, 3), things (N, 2), backgrounds (N,)) without blends."""
-    loaded = dataset.load(pictures, split)
-    rows = [row for row, record in enumerate(loaded.records) if record.other is None]
-    scenes = [loaded.records[row].scene for row in rows]
+def labelled(records: Sequence[Record], pixels: np.ndarray) -> Labelled:
+    """The pictures without blends, shrunk, with their labels."""
+    rows = [row for row, record in enumerate(records) if record.other is None]
+    scenes = [records[row].scene for row in rows]
     things = [(s.concept, s.second if s.second >= 0 else s.concept) for s in scenes]
     backgrounds = [background_label(scene.background) for scene in scenes]
-    parts = [shrink(loaded.pixels[rows[at : at + 512]]) for at in range(0, len(rows), 512)]
+    parts = [shrink(pixels[rows[at : at + 512]]) for at in range(0, len(rows), 512)]
     labels = np.array(things, np.int32), np.array(backgrounds, np.int32)
     return np.concatenate(parts), *labels
+
+
+def labelled_on_disk(pictures: Path, split: str) -> Labelled:
+    """Those of a split of the pictures on disk."""
+    loaded = dataset.load(pictures, split)
+    return labelled(loaded.records, loaded.pixels)
+
+
+class Shown:
+    """Labelled pictures on disk."""
+
+    def __init__(self, pictures: Path) -> None:
+        self._columns = labelled_on_disk(pictures, "train")
+        self._rng = np.random.default_rng(7)
+
+    def draw(self, size: int) -> Labelled:
+        """Rows of `Labelled`."""
+        pixels, things, backgrounds = self._columns
+        rows = self._rng.integers(0, len(pixels), size)
+        return pixels[rows], things[rows], backgrounds[rows]
+
+    def tend(self) -> None:
+        """See `Examples`: all pictures are there."""
+
+
+class LiveShown:
+    """Labelled pictures that other processes compose while the judge learns (torch)."""
+
+    def __init__(self, stream: PictureStream, room: int = ROOM) -> None:
+        self._stream, self._pool = stream, DevicePool(room, 7)
+        while self._pool.added < FIRST_PICTURES:
+            self._take(wait_for_one=True)
+
+    def draw(self, size: int) -> tuple[Any, ...]:
+        """Rows of `Labelled`, tensors."""
+        return self._pool.draw(size)
+
+    def tend(self) -> None:
+        """Take in what is ready."""
+        self._take()
+
+    def _take(self, wait_for_one: bool = False) -> None:
+        for chunk in self._stream.ready(wait_for_one):
+            self._pool.add(*labelled(chunk.records, chunk.pixels))
 
 
 def background_label(name: str) -> int:
@@ -183,13 +236,23 @@ def load_classifier(folder: Path) -> Any | None:
     return network
 
 
-def train_classifier(pictures: Path, folder: Path, budget: Budget, batch_size: int = 64) -> Any:
-    """Train it (one process), or take the one that `folder` holds; returns the network."""
+def train_classifier(
+    pictures: Path,
+    folder: Path,
+    budget: Budget,
+    batch_size: int = 64,
+    stream: PictureStream | None = None,
+) -> Any:
+    """Train it (one process), or take the one that `folder` holds; returns the network.
+
+    stream: learn from these pictures rather than from those on disk, which may be too few for it.
+    """
     known = load_classifier(folder)
     if known is not None:
         return known
     folder.mkdir(parents=True, exist_ok=True)
-    task = ClassifierTask(pictures, batch_size)
+    examples = Shown(pictures) if stream is None else LiveShown(stream)
+    task = ClassifierTask(examples, labelled_on_disk(pictures, "test"), batch_size)
     train(task, Run(folder, pictures, batch_size, budget), Team(1, 0), 0)
     save_tensors(folder / WEIGHTS, model_tensors(task.network))
     return task.network

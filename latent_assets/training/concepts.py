@@ -32,28 +32,28 @@ def _parse(table: str) -> tuple[Concept, ...]:
 
 CONCEPTS = _parse(
     """
-🐕 dog, puppy, hound
-🐈 cat, kitten
+🐶 dog, puppy, hound
+🐱 cat, kitten
 🦊 fox
 🐺 wolf
 🦝 raccoon
 🦁 lion
-🐅 tiger
-🐎 horse, pony
+🐯 tiger
+🐴 horse, pony
 🦄 unicorn
 🦓 zebra
 🦌 deer, stag
 🫎 moose, elk
-🐄 cow, cattle
-🐖 pig, piglet
+🐮 cow, cattle
+🐷 pig, piglet
 🐑 sheep, lamb
 🐫 camel
 🦙 llama, alpaca
 🦒 giraffe
 🐘 elephant
 🦏 rhinoceros, rhino
-🐁 mouse
-🐇 rabbit, bunny
+🐭 mouse
+🐰 rabbit, bunny
 🦔 hedgehog
 🦇 bat
 🐻 bear
@@ -62,7 +62,7 @@ CONCEPTS = _parse(
 🐼 panda
 🦥 sloth
 🦘 kangaroo
-🐒 monkey
+🐵 monkey
 🦍 gorilla
 🐿️ squirrel, chipmunk
 🐓 rooster, chicken, hen
@@ -85,7 +85,7 @@ CONCEPTS = _parse(
 🦖 tyrannosaurus
 🐳 whale
 🐬 dolphin
-🐟 fish
+🐠 fish
 🦈 shark
 🐙 octopus
 🐚 shell, seashell

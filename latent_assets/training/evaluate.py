@@ -42,6 +42,7 @@ from latent_assets.training.measures import SMOOTH, seeds_and_things, smoothness
 from latent_assets.training.prompts import PROMPTS, SEEDS_THINGS, WALKS
 from latent_assets.training.sampling import Sampling, few_steps, many_steps
 from latent_assets.training.sheets import write_sheet
+from latent_assets.training.stream import PictureStream
 from latent_assets.training.trainer import Budget
 
 STRIP_FRAMES = 9
@@ -70,11 +71,19 @@ QUICK = Extent(3, 1, 2, 1, 1, 2, 1, STRIP_FRAMES, 2, 3)
 
 
 def run(
-    work: Path, model: Path, classifier: Budget, extent: Extent = FULL, speed: bool = True
+    work: Path,
+    model: Path,
+    classifier: Budget,
+    extent: Extent = FULL,
+    speed: bool = True,
+    stream: PictureStream | None = None,
 ) -> Figures:
-    """Everything, into `work/evaluation`; returns and prints the figures."""
+    """Everything, into `work/evaluation`; returns and prints the figures.
+
+    stream: pictures that the judge learns from, in place of those on disk.
+    """
     folder = work / "evaluation"
-    network = train_classifier(work / "data", folder, classifier)
+    network = train_classifier(work / "data", folder, classifier, stream=stream)
     evaluation = Evaluation(Studio(model), network, folder, extent)
     figures: Figures = {"concepts": len(CONCEPTS)}
     figures |= evaluation.reconstruction(work / "data")

@@ -12,7 +12,7 @@ import numpy as np
 
 from latent_assets.diffusion.embedded.vocabulary import Vocabulary
 from latent_assets.training.cutouts import Cutout
-from latent_assets.training.dataset import Composer, caption_tokens
+from latent_assets.training.dataset import Composer, Record, caption_tokens
 
 CHUNK = 64
 CAPTIONS = 8
@@ -26,6 +26,7 @@ class Chunk:
     pixels: np.ndarray
     tokens: np.ndarray
     weights: np.ndarray
+    records: list[Record]
 
 
 class _Workshop:
@@ -45,7 +46,8 @@ def _compose(first: int) -> Chunk:
     records = [record for _, record in made]
     tokens = caption_tokens(records, _Workshop.vocabulary, CAPTIONS, first)
     weights = np.array([record.weight for record in records], np.float32)
-    return Chunk(np.stack([pixels for pixels, _ in made]), tokens.astype(np.int16), weights)
+    pixels = np.stack([picture for picture, _ in made])
+    return Chunk(pixels, tokens.astype(np.int16), weights, records)
 
 
 class PictureStream:

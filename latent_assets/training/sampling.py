@@ -23,7 +23,7 @@ from latent_assets.training.backends import compiled
 from latent_assets.training.sheets import to_uint8
 
 STEPS = 25
-GUIDANCE = 3.0
+GUIDANCE = 2.5
 FEW_STEPS = 4
 BATCH = 24
 CLEAN = -1

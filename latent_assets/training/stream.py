@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from latent_assets.training.dataset import Composer, Record, caption_tokens
 CHUNK = 64
 CAPTIONS = 8
 """Captions drawn for each picture."""
+NICE = 10
+"""The niceness of those that compose: where they take all cores, fusing a GPU's kernels is slow."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,7 @@ class _Workshop:
 
 def _set_up(cutouts: list[Cutout], vocabulary: Vocabulary) -> None:
     cv2.setNumThreads(1)  # each process has a core
+    os.nice(NICE)
     _Workshop.composer, _Workshop.vocabulary = Composer(cutouts), vocabulary
 
 

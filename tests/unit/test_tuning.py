@@ -25,7 +25,8 @@ from latent_assets.tuning import COMPARED_NAME, Effort, Request, request_for, tu
 from latent_assets.walks.loading import parse_walk
 from latent_assets.walks.recipes import FrameRecipe
 
-SOME = Effort(("a", "b"), ("c",), ("dpm++2m", 20, "karras"), rounds=4)
+LIMIT = ("dpm++2m", 20, "karras")
+SOME = Effort(("a", "b"), ("c",), LIMIT, LIMIT, rounds=4)
 WALK = "kind: noise_loop\nprompt: a\nframes: 3\nsampler: tuned\nnum_steps: 4\nguidance_scale: 3\n"
 
 
@@ -136,7 +137,7 @@ def test_a_walk_is_rendered_with_the_table_and_again(tuned_studio, table):
 
 def test_another_table_is_another_frame_and_the_old_one_is_missed_in_words(tuned_studio):
     before = tuned_studio.specify("w", parse_walk(WALK, "w.yaml")).recipes()
-    changed = tune(tuned_studio, request(), effort=Effort(("d",), ("c",), SOME.limit, rounds=1))
+    changed = tune(tuned_studio, request(), effort=Effort(("d",), ("c",), LIMIT, LIMIT, rounds=1))
     path = tuned_studio.tuned_samplers.add("embedded", changed)
     after = tuned_studio.specify("w", parse_walk(WALK, "w.yaml")).recipes()
     assert before[0].key != after[0].key

@@ -116,6 +116,10 @@ def descend(
 ) -> Fit:
     """`rounds` steps of descent from `start`, each on `batch_size` rows of the trajectory.
 
+    What is made small is the mean of the logarithms of the distances. Rows that jump, because the
+    model itself sends near latents to far ends, pull hardest on the mean of distances, each into a
+    direction of its own; here each row counts by how much nearer it comes in proportion.
+
     The rows of a round are drawn with a fixed seed: the same arguments give the same fit. What it
     began with is given back if that is nearer.
     """
@@ -123,10 +127,10 @@ def descend(
 
     def apart(fit: Fit) -> float:
         end, _ = roll(noise, trajectory.start, every, fit.timesteps, fit.weights)
-        return float(np.mean(distances(end, trajectory.end)))
+        return float(np.mean(np.log(distances(end, trajectory.end) + _TINY)))
 
     before = apart(start.fit)
-    reach = min(before, LARGEST)
+    reach = min(math.exp(before), LARGEST)
     random = np.random.default_rng(0)
     moved = [_Adam(np.zeros(len(weights))) for weights in start.fit.weights]
     times = _Adam(start.fit.timesteps.astype(np.float64))
@@ -162,10 +166,10 @@ def distances(latents: FloatArray, wanted: FloatArray) -> npt.NDArray[np.float64
 
 
 def _away(end: FloatArray, wanted: FloatArray) -> FloatArray:
-    """The gradient of the mean of `distances`."""
+    """The gradient of the mean of the logarithms of `distances`."""
     apart = end - wanted
-    size = np.sqrt(np.mean(apart**2, axis=(1, 2, 3), keepdims=True) + _TINY)
-    return (apart / size / apart.size).astype(np.float32)
+    square = np.mean(apart**2, axis=(1, 2, 3), keepdims=True) + _TINY
+    return (apart / square / apart.size).astype(np.float32)
 
 
 def _whole(times: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:

@@ -12,8 +12,6 @@ import numpy.typing as npt
 
 from latent_assets.diffusion.fitting.trajectory import Trajectory
 
-EVERY = 2
-"""Of the trajectory's places, every so many may be chosen."""
 THINNED = 3
 """Of its rows, every so many are looked at."""
 _RIDGE = 1e-10
@@ -24,7 +22,7 @@ Pair = tuple[int, int]
 def choose_nodes(trajectory: Trajectory, num_steps: int) -> list[int]:
     """The numbers of the chosen places, increasing from 0; `num_steps` of them."""
     errors = _Errors(trajectory)
-    places, end = range(0, errors.count, EVERY), errors.count
+    places, end = range(errors.count), errors.count
     best: dict[Pair, tuple[float, list[int]]] = {
         (0, place): (errors.first(place), [0]) for place in places[1:]
     }

@@ -45,8 +45,9 @@ _USED = {
 
 
 def is_deforum(document: Mapping[str, Any]) -> bool:
-    """Whether these are Deforum's settings."""
-    return len(_MARKS & document.keys()) > 1
+    """Whether these are Deforum's settings, or those of them that somebody wrote down."""
+    shortened = isinstance(document.get("prompts"), dict) and "max_frames" in document
+    return shortened or len(_MARKS & document.keys()) > 1
 
 
 def from_settings(settings: Mapping[str, Any], frames: int | None) -> Draft:
@@ -93,7 +94,7 @@ def _set_noise(settings: Mapping[str, Any], draft: Draft) -> None:
     behaviour = str(settings.get("seed_behavior", _SAME_NOISE))
     if behaviour == _SAME_NOISE or draft.document["kind"] != "interpolation":
         return
-    if str(settings.get("animation_mode")).lower() in _FRAMES_FOR_THEMSELVES:
+    if not _each_from_the_one_before(settings):
         draft.document["noise"] = "varying"
         draft.leave_out(f"which seed each frame has ({behaviour}): each has noise of its own here")
     else:
@@ -101,6 +102,13 @@ def _set_noise(settings: Mapping[str, Any], draft: Draft) -> None:
             f"the seed that changes from frame to frame ({behaviour}): the noise stays the same,"
             " which holds frames together here as the one before did there"
         )
+
+
+def _each_from_the_one_before(settings: Mapping[str, Any]) -> bool:
+    """Where no mode is named, a strength by frames says that there is one."""
+    if (mode := settings.get("animation_mode")) is None:
+        return "strength_schedule" in settings
+    return str(mode).lower() not in _FRAMES_FOR_THEMSELVES
 
 
 def _leave_out(settings: Mapping[str, Any], draft: Draft) -> None:
@@ -112,7 +120,7 @@ def _leave_out(settings: Mapping[str, Any], draft: Draft) -> None:
     ]
     if moving:
         draft.leave_out(f"the moving camera ({', '.join(moving)})")
-    if str(settings.get("animation_mode")).lower() not in _FRAMES_FOR_THEMSELVES:
+    if _each_from_the_one_before(settings):
         draft.leave_out(
             "that each frame begins from the one before (strength, cadence, coherence of colours):"
             " here each stands for itself"

@@ -1,5 +1,7 @@
 """The early look of a run: a film that grows in a file, and a few notes of it while it runs."""
 
+import time
+
 import dagster as dg
 
 from latent_assets.digests import digest_of
@@ -7,6 +9,8 @@ from latent_assets.early_look import EarlyLook
 from latent_assets.orchestration import show
 from latent_assets.studio import Studio, WalkSpec
 
+FIRST_AFTER_S = 2.0
+"""Seconds of rendering: a walk that is whole by then needs none, and it would cost much of it."""
 _looks: dict[str, "RunLook"] = {}
 
 
@@ -21,10 +25,12 @@ class RunLook:
         self.look = EarlyLook(studio, spec)
         self._spec = spec
         self._noted = 0
+        self._began = time.monotonic()
 
     def on_frames(self, context: dg.OpExecutionContext, asset: str, rendered: bool) -> None:
         """Frames have come, in a step of this asset."""
-        if not rendered or not self.look.update():
+        early = time.monotonic() - self._began < FIRST_AFTER_S
+        if not rendered or early or not self.look.update():
             return
         known = len(self.look.known)
         if not self._noted:

@@ -19,7 +19,7 @@ from latent_assets import interrupts
 from latent_assets.cli.files import inspect, verify_frames, walk_text
 from latent_assets.errors import MediaError, ModelError
 from latent_assets.media import contact_sheet, inspect_file, write_animation
-from latent_assets.orchestration import show
+from latent_assets.orchestration import early, show
 from latent_assets.orchestration.build import build_defs
 from latent_assets.orchestration.progress import Onlooker
 from latent_assets.orchestration.stopping import persistently
@@ -676,7 +676,8 @@ def test_a_draft_is_rendered_beside_the_walk_in_fewer_steps(studio, instance):
     assert run(studio, instance, "w").asset_value("frames")["rendered"] == 5
 
 
-def test_the_page_of_a_run_says_what_is_done_and_shows_an_early_look(studio, instance):
+def test_the_page_of_a_run_says_what_is_done_and_shows_an_early_look(studio, instance, monkeypatch):
+    monkeypatch.setattr(early, "FIRST_AFTER_S", 0)
     write(studio, "w", frames=9, more="batch_size: 2")
     result = run(studio, instance, "w")
     lines = [each.user_message for each in instance.all_logs(result.run_id)]
@@ -701,6 +702,14 @@ def test_the_page_of_a_run_says_what_is_done_and_shows_an_early_look(studio, ins
     assert not file.exists(), "the film is there"
     loading = [number for number, line in enumerate(lines) if line.startswith("loading the model")]
     assert not loading or loading[0] < first
+
+
+def test_a_walk_that_is_whole_at_once_has_no_early_look(studio, instance, monkeypatch):
+    monkeypatch.setattr(early, "FIRST_AFTER_S", 60)
+    write(studio, "w", frames=9, more="batch_size: 2")
+    result = run(studio, instance, "w")
+    assert result.success
+    assert not [event for event in result.all_events if event.is_asset_observation]
 
 
 def test_what_went_wrong_is_said_on_the_walks_own_partition(studio, instance):

@@ -101,6 +101,17 @@ def test_a_camera_that_does_not_move_is_not_told():
     assert not told(left_out, "stands for itself")
 
 
+def test_settings_that_somebody_shortened_are_deforums_still():
+    """Without a mode, a strength by frames is told; a frame that is no number is, by its name."""
+    short = {"prompts": {"0": "a cat", "x": "a tree", "9": "a dog"}, "max_frames": 10}
+    walk, left_out, _ = imported(short)
+    assert places(walk) == [("a cat", 0), ("a dog", 9)]
+    assert told(left_out, '"x"')
+    assert not told(left_out, "strength")
+    _, left_out, _ = imported({**short, "strength_schedule": "0: (0.65)"})
+    assert told(left_out, "strength")
+
+
 def test_a_schedule_needs_a_length_only_if_it_counts_from_the_end():
     with pytest.raises(ImportFailedError, match=r"a\.json: .*how many frames"):
         imported(SCHEDULE)

@@ -177,10 +177,19 @@ class WalksComponent(dg.Component, dg.Model, dg.Resolvable):
         data = self.data
         if not data and not os.environ.get(f"{PREFIX}DATA") and find_project().path is None:
             data = DATA
-        told = {"MODEL": self.default_model, "OUTPUTS": _in(project, self.outputs)}
-        told |= {"DATA": _in(project, data), "STORE": _in(project, self.store)}
+        told = {
+            "default_model": ("MODEL", self.default_model),
+            "outputs": ("OUTPUTS", _in(project, self.outputs)),
+            "data": ("DATA", _in(project, data)),
+            "store": ("STORE", _in(project, self.store)),
+        }
         return Settings.from_environment(
-            told={PREFIX + name: text for name, text in told.items() if text}
+            told={PREFIX + name: text for name, text in told.values() if text},
+            told_as={
+                PREFIX + name: f"defs.yaml: {attribute}"
+                for attribute, (name, text) in told.items()
+                if text
+            },
         )
 
 

@@ -7,7 +7,8 @@ counts more than the file `latent-assets.toml`.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -77,16 +78,28 @@ class Settings:
         environment: Mapping[str, str] | None = None,
         *,
         told: Mapping[str, str] | None = None,
+        told_as: Mapping[str, str] | None = None,
     ) -> Settings:
         """Read LATENT_ASSETS_*, and the project's file for those that are not set.
 
         Raises UsageError, naming the variable and what it may be. environment: alone counts, if
-        it is given. told: variables that count more than the environment's.
+        it is given. told: variables that count more than the environment's; told_as: by variable,
+        what an error calls it.
         """
         project = find_project() if environment is None else Project()
         known = {PREFIX + name.upper() for name in cls.__dataclass_fields__}
         variables = {**(os.environ if environment is None else environment), **(told or {})}
         env = _with_project(variables, project, known)
+        names = {
+            variable: f"{project.path}: {name}"
+            for name in project.settings
+            if not variables.get(variable := PREFIX + name.upper(), "").strip()
+        }
+        with _named_as_set({**names, **(told_as or {})}):
+            return cls._read(env, known, project)
+
+    @classmethod
+    def _read(cls, env: Mapping[str, str], known: set[str], project: Project) -> Settings:
         unknown = sorted(name for name in env if name.startswith(PREFIX) and name not in known)
         if unknown:
             raise UsageError(
@@ -232,6 +245,19 @@ def _with_project(
             f"Known are: {names}.",
         )
     return {**told, **{name: text for name, text in environment.items() if text.strip()}}
+
+
+@contextmanager
+def _named_as_set(names: Mapping[str, str]) -> Iterator[None]:
+    """Raises UsageError of a variable under the name that it has where somebody set it."""
+    try:
+        yield
+    except UsageError as error:
+        variable = error.problem.partition(" ")[0]
+        if variable not in names:
+            raise
+        problem = names[variable] + error.problem.removeprefix(variable)
+        raise UsageError(problem, error.cure) from None
 
 
 def _absolute(path: Path | None) -> str:

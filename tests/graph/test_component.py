@@ -150,6 +150,11 @@ def test_every_attribute_is_described():
         assert len(field["description"]) > 40, name
 
 
+def test_a_wrong_attribute_is_told_by_its_own_name(sandbox):
+    path = written(sandbox, default_model="embeded")
+    assert refusal(sandbox, path).startswith("defs.yaml: default_model is 'embeded'")
+
+
 def test_the_example_on_dagsters_page_of_the_component_loads(sandbox):
     """All but `source`, which stands there beside `walks`, and says that it stands in its place."""
     sample = generate_sample_yaml(TYPE, la.WalksComponent.model().model_json_schema())

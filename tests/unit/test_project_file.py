@@ -72,7 +72,7 @@ def test_any_setting_may_stand_in_it_and_a_variable_counts_more(project, monkeyp
         ("modle = 'embedded'\n", f"{NAME}: modle is no setting"),
         ("data = \n", f"{NAME} cannot be read"),
         ("data = ['a']\n", f"{NAME}: data is no text"),
-        ("precision = 'float64'\n", "LATENT_ASSETS_PRECISION is 'float64'"),
+        ("precision = 'float64'\n", f"{NAME}: precision is 'float64'"),
         ("#" * 70_000, f"{NAME} is larger than 64 KiB"),
     ],
 )
@@ -86,3 +86,15 @@ def test_a_wrong_file_is_told_by_its_name(project, text, words):
 def test_a_given_environment_alone_counts(project):
     write(project, 'precision = "mixed_bfloat16"\n')
     assert Settings.from_environment({}).precision == "float32"
+
+
+def test_what_is_wrong_in_it_has_the_file_and_the_name_that_stands_there(project, monkeypatch):
+    write(project, 'precision = "float8"\n')
+    with pytest.raises(UsageError) as error:
+        Settings.from_environment()
+    assert error.value.problem == f"{project / NAME}: precision is 'float8'"
+    assert "float32" in error.value.cure
+    monkeypatch.setenv("LATENT_ASSETS_PRECISION", "float9")
+    with pytest.raises(UsageError) as error:
+        Settings.from_environment()
+    assert error.value.problem == "LATENT_ASSETS_PRECISION is 'float9'"

@@ -55,7 +55,10 @@ class _Shows:
     @overload
     def __getitem__(self, at: slice) -> list[Image.Image]: ...
     def __getitem__(self, at: int | slice) -> Image.Image | list[Image.Image]:
-        found = range(len(self))[at]
+        try:
+            found = range(len(self))[at]
+        except IndexError:
+            raise IndexError(f"there is no frame {at}: there are {len(self)}, from 0 on") from None
         if isinstance(found, range):
             return [Image.fromarray(picture) for picture in self._at(found)()]
         return Image.fromarray(next(iter(self._at([found])())))

@@ -39,7 +39,8 @@ def open_studio(
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     asked = {"DATA": data, "MODEL": model, "STORE": store}
     told = {PREFIX + name: str(value) for name, value in asked.items() if value is not None}
-    return OpenStudio(Studio.open(Settings.from_environment(told=told)))
+    told_as = {PREFIX + name: f"open: {name.lower()}" for name in asked if PREFIX + name in told}
+    return OpenStudio(Studio.open(Settings.from_environment(told=told, told_as=told_as)))
 
 
 @dataclass(frozen=True, repr=False)

@@ -34,7 +34,7 @@ _IN_PYTHON = {
 """What problems say of YAML, for those who write Python."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Walk:
     """A walk as its file would describe it; nothing is rendered yet."""
 
@@ -48,6 +48,10 @@ class Walk:
         """The text of its walk file: what was written, defaults left out."""
         written = self.fields.model_dump(mode="json", exclude_unset=True)
         return dump({"kind": self.fields.kind, **written})
+
+    def __repr__(self) -> str:
+        model = f", {self.fields.model}" if self.fields.model else ""
+        return f"{self.name}: {self.fields.kind}, {self.fields.frames} frames{model}"
 
     def replace(self, **fields: Any) -> Walk:
         """The same walk with other fields; `name` may be among them. Raises InvalidWalkError."""

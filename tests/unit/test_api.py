@@ -159,6 +159,8 @@ def test_a_film_comes_through_the_store(studio, fake):
     walk = la.interpolation(PROMPTS, frames=5, batch_size=2)
     assert studio.plan(walk).to_render == 5
     assert fake.counts.engines == 0
+    assert repr(walk) == "interpolation: interpolation, 5 frames"
+    assert repr(walk.replace(name="w", model="embedded")) == "w: interpolation, 5 frames, embedded"
     film = studio.render(walk)
     assert (film.rendered, film.reused, len(film)) == (5, 0, 5)
     spec = fake.specify("w", parse_walk(walk.text, "w"))
@@ -178,7 +180,7 @@ def test_the_pictures_of_a_film_are_those_of_pillow(studio):
     assert np.array_equal(film[-1], film.frames[3])
     assert [np.array_equal(a, b) for a, b in zip(film[::2], film.frames[::2], strict=True)]
     assert len(list(film)) == 4
-    with pytest.raises(IndexError):
+    with pytest.raises(IndexError, match="no frame 4: there are 4, from 0 on"):
         film[4]
 
 
@@ -421,5 +423,5 @@ def test_the_studio_is_that_of_the_settings(tmp_path, monkeypatch):
     assert repr(studio) == f"studio of {tmp_path}, model embedded-fast"
     assert studio.studio.settings.precision == "mixed_float16"
     assert studio.noise_shape == (16, 16, 16)
-    with pytest.raises(la.LatentAssetsError, match="LATENT_ASSETS_MODEL is 'nonsense'"):
+    with pytest.raises(la.LatentAssetsError, match="open: model is 'nonsense'"):
         la.open(tmp_path, model="nonsense")

@@ -98,6 +98,25 @@ def test_the_gradient_of_a_rollout_is_that_of_differences():
             assert gradient == pytest.approx(difference, rel=0.02, abs=0.05)
 
 
+def test_a_row_that_jumps_pulls_no_harder_than_others():
+    random = np.random.default_rng(3)
+    wanted = np.zeros((2, 4, 4, 4), np.float32)
+    end = random.standard_normal(wanted.shape).astype(np.float32)
+    end[1] *= 50
+    towards = (
+        random.standard_normal(wanted.shape).astype(np.float32)
+        * end.std(axis=(1, 2, 3))[:, None, None, None]
+    )
+    pulls = np.sum(descent._away(end, wanted) * towards, axis=(1, 2, 3))
+
+    def logarithms(by):
+        return np.log(descent.distances(end + by * towards, wanted)) / 2
+
+    assert pulls == pytest.approx((logarithms(1e-3) - logarithms(-1e-3)) / 2e-3, rel=0.01)
+    lengths = np.sqrt(np.sum(descent._away(end, wanted) ** 2, axis=(1, 2, 3)))
+    assert lengths[0] > 30 * lengths[1]
+
+
 def test_the_table_makes_the_steps_of_the_fit():
     noise, trajectory = known(2)
     fit = descent.closed_form(noise, trajectory, 5).fit

@@ -38,6 +38,8 @@ HEAD_START_S = 0.25
 """May be spent at once, so that a first look need not wait."""
 PERIOD_S = 1.0
 """The file is written no more often than this."""
+FIRST_AFTER_S = 2.0
+"""Seconds of rendering: a walk that is whole by then needs none, and it would cost much of it."""
 _QUALITY, _METHOD = 70, 2
 _NOTE_PX = 160
 _NOTE_CHARACTERS = 6_000
@@ -48,6 +50,11 @@ logger = logging.getLogger(__name__)
 def early_look_path(studio: Studio, spec: WalkSpec) -> Path:
     """Where the early look of a walk lies while it is rendered."""
     return studio.settings.cache_dir / FOLDER / f"{spec.published}.webp"
+
+
+def will_have_early_look(estimate_s: float | None) -> bool:
+    """estimate_s: how long it is expected to render; None if nobody knows."""
+    return estimate_s is None or estimate_s > FIRST_AFTER_S
 
 
 def remove_early_look(studio: Studio, spec: WalkSpec) -> None:

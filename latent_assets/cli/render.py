@@ -24,7 +24,7 @@ from latent_assets.cli.common import (
 )
 from latent_assets.cli.many import Chosen, Result, choose, render_each
 from latent_assets.cli.overseen import check_is_known, run_by_workers
-from latent_assets.early_look import early_look_path
+from latent_assets.early_look import early_look_path, will_have_early_look
 from latent_assets.errors import LatentAssetsError, UsageError
 from latent_assets.progress import Bar, bar_of, duration
 from latent_assets.settings import CELERY
@@ -143,7 +143,7 @@ def _render(studio: Studio, walk: Chosen, overrides: Mapping[str, Any]) -> Resul
     spec = studio.paced(spec)
     plan = studio.plan(spec)
     warn(plan.warnings)
-    if plan.to_render:
+    if plan.to_render and will_have_early_look(plan.estimate_s):
         err.print(f"While it renders, see {early_look_path(studio, spec)}", markup=False)
     with bar_of(spec, plan) as bar:
         made = _run(studio, library, spec, plan, bar, overrides)

@@ -5,12 +5,10 @@ import time
 import dagster as dg
 
 from latent_assets.digests import digest_of
-from latent_assets.early_look import EarlyLook
+from latent_assets.early_look import FIRST_AFTER_S, EarlyLook
 from latent_assets.orchestration import show
 from latent_assets.studio import Studio, WalkSpec
 
-FIRST_AFTER_S = 2.0
-"""Seconds of rendering: a walk that is whole by then needs none, and it would cost much of it."""
 _looks: dict[str, "RunLook"] = {}
 
 

@@ -14,6 +14,7 @@ from latent_assets.early_look import (
     EarlyLook,
     early_look_path,
     remove_early_look,
+    will_have_early_look,
 )
 from latent_assets.media.webp import still, write_stills
 from latent_assets.pacing import make_timeline
@@ -255,3 +256,9 @@ def test_stills_of_any_duration_make_a_film_that_others_read():
     assert shown == times
     for picture, colour in zip(pictures, colours, strict=True):
         assert np.abs(picture.astype(int) - colour).max() < 24
+
+
+def test_only_what_takes_a_while_is_announced():
+    assert will_have_early_look(None)
+    assert will_have_early_look(3)
+    assert not will_have_early_look(0.5)

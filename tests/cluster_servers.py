@@ -22,7 +22,7 @@ from latent_assets.shipped import PROJECT_ROOT
 
 TESTS = PROJECT_ROOT / "tests"
 PROGRAM = Path(sys.executable).with_name("latent-assets")
-DEADLINE_S = 180.0
+DEADLINE_S = 600.0
 PASSWORD = "not-to-be-shown"
 
 

@@ -58,5 +58,8 @@ class Unserved:
 
 def served_queues(settings: Settings) -> set[str]:
     """The queues that workers serve, in their own words. Takes `ANSWERS_S`."""
-    said = make_app(settings).control.inspect(timeout=ANSWERS_S).active_queues() or {}
+    app = make_app(settings)
+    with app.connection_for_write() as connection:
+        asked = app.control.inspect(timeout=ANSWERS_S, connection=connection)
+        said = asked.active_queues() or {}
     return {queue["name"] for queues in said.values() for queue in queues}

@@ -6,6 +6,7 @@ counts more than the file `latent-assets.toml`.
 
 from __future__ import annotations
 
+import difflib
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -102,9 +103,7 @@ class Settings:
     def _read(cls, env: Mapping[str, str], known: set[str], project: Project) -> Settings:
         unknown = sorted(name for name in env if name.startswith(PREFIX) and name not in known)
         if unknown:
-            raise UsageError(
-                f"{unknown[0]} is no setting", f"Known are: {', '.join(sorted(known))}."
-            )
+            raise UsageError(f"{unknown[0]} is no setting", _known(unknown[0], known))
 
         def get(name: str) -> str:
             return env.get(PREFIX + name, "").strip()
@@ -239,12 +238,17 @@ def _with_project(
     """The variables, and for those that are not set what the project's file says."""
     told = {PREFIX + name.upper(): text for name, text in project.settings.items()}
     if unknown := sorted(told.keys() - known):
-        names = ", ".join(sorted(name.removeprefix(PREFIX).lower() for name in known))
-        raise UsageError(
-            f"{project.path}: {unknown[0].removeprefix(PREFIX).lower()} is no setting",
-            f"Known are: {names}.",
-        )
+        name = unknown[0].removeprefix(PREFIX).lower()
+        names = {each.removeprefix(PREFIX).lower() for each in known}
+        raise UsageError(f"{project.path}: {name} is no setting", _known(name, names))
     return {**told, **{name: text for name, text in environment.items() if text.strip()}}
+
+
+def _known(name: str, known: set[str]) -> str:
+    """What somebody meant who wrote this name, and what there is."""
+    close = difflib.get_close_matches(name, sorted(known), n=1)
+    meant = f"Did you mean {close[0]}? " if close else ""
+    return f"{meant}Known are: {', '.join(sorted(known))}."
 
 
 @contextmanager

@@ -56,6 +56,8 @@ def _of_text(texts: Sequence[str], frames: int | None) -> Draft:
     if len(texts) > 1:
         raise ImportFailedError("several files make one walk only if all are pictures", _FORMS)
     (text,) = texts
+    if not text.strip():
+        raise ImportFailedError("nothing is in it", _FORMS)
     try:
         document: Any = read_json(text)
     except ValueError:

@@ -101,6 +101,12 @@ def test_a_camera_that_does_not_move_is_not_told():
     assert not told(left_out, "stands for itself")
 
 
+@pytest.mark.parametrize("content", [b"", b" \n"])
+def test_a_file_without_content_is_told_so(content):
+    with pytest.raises(ImportFailedError, match="nothing is in it"):
+        draft_of([Source("a.json", content)])
+
+
 def test_settings_that_somebody_shortened_are_deforums_still():
     """Without a mode, a strength by frames is told; a frame that is no number is, by its name."""
     short = {"prompts": {"0": "a cat", "x": "a tree", "9": "a dog"}, "max_frames": 10}

@@ -69,7 +69,7 @@ def test_any_setting_may_stand_in_it_and_a_variable_counts_more(project, monkeyp
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("modle = 'embedded'\n", f"{NAME}: modle is no setting"),
+        ("modle = 'embedded'\n", f"{NAME}: modle is no setting\n  Did you mean model? Known are: "),
         ("data = \n", f"{NAME} cannot be read"),
         ("data = ['a']\n", f"{NAME}: data is no text"),
         ("precision = 'float64'\n", f"{NAME}: precision is 'float64'"),

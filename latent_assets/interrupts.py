@@ -145,7 +145,7 @@ def deferred() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    if asked() is not None:
+    if _heard.hearing and asked() is not None:
         raise KeyboardInterrupt
     noted: list[int] = []
 

@@ -75,6 +75,17 @@ def test_nothing_is_begun_that_would_have_to_be_finished_when_it_was_asked_befor
     assert begun == []
 
 
+def test_what_was_stopped_before_stops_nothing_that_is_begun_later():
+    """As in a notebook, where a run was stopped and another thing is rendered."""
+    with interrupts.hearing(), pytest.raises(KeyboardInterrupt):  # noqa: PT012
+        os.kill(os.getpid(), signal.SIGINT)
+        wait()
+    done = []
+    with interrupts.deferred():
+        done.append(True)
+    assert done == [True]
+
+
 class Named:
     """Its class is interrupted while it is made, as in an import."""
 

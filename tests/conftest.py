@@ -19,11 +19,21 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.fixture(autouse=True)
-def _signals_do_what_they_did() -> Iterator[None]:
-    """Whatever a command that runs in this process makes of them."""
-    before = {number: signal.getsignal(number) for number in SIGNALS}
-    yield
-    for number, handler in before.items():
+_AT_FIRST = {number: signal.getsignal(number) for number in SIGNALS}
+
+
+def _do_what_they_did() -> None:
+    for number, handler in _AT_FIRST.items():
         if signal.getsignal(number) is not handler:
             signal.signal(number, handler)
+
+
+@pytest.fixture(autouse=True)
+def _signals_do_what_they_did() -> Iterator[None]:
+    """Whatever a command that runs in this process makes of them.
+
+    Before a test too: a fixture of its whole module may have run one.
+    """
+    _do_what_they_did()
+    yield
+    _do_what_they_did()

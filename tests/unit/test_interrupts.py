@@ -330,3 +330,14 @@ def test_a_signal_when_all_is_done_shows_no_traceback(when, number):
     )  # fmt: skip
     assert (done.stdout, done.stderr) == ("done\n", "")
     assert done.returncode == (0 if when == "leaving" else -number)
+
+
+@pytest.fixture(scope="module")
+def a_command_ran_in_this_process():
+    interrupts.by_default()
+
+
+@pytest.mark.usefixtures("a_command_ran_in_this_process")
+def test_what_a_modules_fixture_makes_of_signals_is_not_left_to_its_tests():
+    """Else the next signal of any test ends pytest without a word."""
+    assert callable(signal.getsignal(signal.SIGINT))

@@ -14,6 +14,13 @@ from handed_over import interrupted
 from latent_assets import interrupts
 
 
+@pytest.fixture(autouse=True)
+def _heard_also_under_nohup():
+    """It leaves SIGHUP ignored, in pytest and in whatever pytest starts."""
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 def send(number: int = signal.SIGINT, after_s: float = 0.0) -> None:
     threading.Timer(after_s, os.kill, (os.getpid(), number)).start()
 

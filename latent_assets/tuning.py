@@ -12,9 +12,18 @@ from fractions import Fraction
 
 import numpy as np
 
-from latent_assets.diffusion.fitting import descent
-from latent_assets.diffusion.fitting.rollout import coefficients_of, roll
-from latent_assets.diffusion.fitting.trajectory import FloatArray, Noise, Tell, follow
+from latent_assets.diffusion.fitting.closed_form import ClosedForm, closed_form, search
+from latent_assets.diffusion.fitting.descent import descend
+from latent_assets.diffusion.fitting.nodes import choose_nodes
+from latent_assets.diffusion.fitting.rollout import Fit, coefficients_of, roll
+from latent_assets.diffusion.fitting.trajectory import (
+    FloatArray,
+    Noise,
+    Tell,
+    Trajectory,
+    distances,
+    follow,
+)
 from latent_assets.diffusion.protocol import Engine, ModelInfo
 from latent_assets.diffusion.schedule import MIN_STEPS, sampling_schedule
 from latent_assets.errors import ModelError, UsageError
@@ -67,7 +76,9 @@ FOLLOWED = ("dpm++2m", 50, "karras")
 COMPARED, COMPARED_NAME = ("ddim", 25, "uniform"), "ddim uniform, 25 steps"
 NO_SIZE = "Leave the size out."
 BATCH_SIZE = 8
-MOST_ROUNDS, EVALUATIONS = 120, 960
+SEARCH = 12000
+"""Evaluations in the search for timesteps, on half of the rows."""
+MOST_ROUNDS, EVALUATIONS = 90, 750
 """Of the descent: so many rounds, and no more than so many steps in all of them together."""
 BACKWARDS = 3
 """A step of the descent costs about as much as so many evaluations."""
@@ -93,6 +104,8 @@ class Effort:
     unseen: Sequence[str] = UNSEEN
     limit: tuple[str, int, str] = LIMIT
     followed: tuple[str, int, str] = FOLLOWED
+    search: int = SEARCH
+    """Evaluations in the search for timesteps."""
     rounds: int | None = None
     """Of the descent; None: by the number of steps."""
 
@@ -105,7 +118,7 @@ class Effort:
         seen, unseen = len(self.prompts) * len(SEEDS), len(self.unseen) * len(UNSEEN_SEEDS)
         fitting = BACKWARDS * self.rounds_of(num_steps) * min(BATCH_SIZE, seen) * num_steps
         measuring = unseen * (self.limit[1] + COMPARED[1] + num_steps)
-        return seen * (self.followed[1] + num_steps) + fitting + measuring
+        return seen * (self.followed[1] + num_steps) + self.search + fitting + measuring
 
 
 FULL = Effort()
@@ -158,13 +171,11 @@ def tune(
     trajectory = follow(noise, start, sampling_schedule(*effort.followed), tell)
     _check(trajectory.end)
     stage(f"choosing {request.num_steps} timesteps")
-    first = descent.closed_form(noise, trajectory, request.num_steps, tell)
+    first = _begin(noise, trajectory, request.num_steps, effort.search, tell)
     stage("moving all steps together")
     rounds = effort.rounds_of(request.num_steps)
     batch_size = min(BATCH_SIZE, len(start))
-    fit = descent.descend(
-        noise, trajectory, first, rounds, batch_size, lambda made: tell(BACKWARDS * made)
-    )
+    fit = descend(noise, trajectory, first, rounds, batch_size, lambda made: tell(BACKWARDS * made))
     stage("measuring on prompts that it was not fitted to")
     return TunedSampler(
         weights=engine.info.weights_digest,
@@ -174,6 +185,16 @@ def tune(
         timesteps=fit.timesteps.tolist(),
         coefficients=_shortest(coefficients_of(fit.timesteps, fit.weights)),
     )
+
+
+def _begin(
+    noise: Noise, trajectory: Trajectory, num_steps: int, evaluations: int, tell: Tell
+) -> ClosedForm:
+    """Timesteps at which half of the rows end nearest, and the closed form of all rows there."""
+    every = np.arange(len(trajectory.start))
+    half = np.sort(np.random.default_rng(0).permutation(every)[: (len(every) + 1) // 2])
+    nodes = search(noise, trajectory, half, choose_nodes(trajectory, num_steps), evaluations, tell)
+    return closed_form(noise, trajectory, every, nodes, tell)
 
 
 def _rows(
@@ -190,7 +211,7 @@ def _rows(
 
 
 def _measure(
-    engine: Engine, request: Request, fit: descent.Fit, tell: Tell, effort: Effort
+    engine: Engine, request: Request, fit: Fit, tell: Tell, effort: Effort
 ) -> dict[str, float]:
     """Medians of the distances to the limit; by sampler."""
     noise, start = _rows(engine, request, effort.unseen, UNSEEN_SEEDS)
@@ -200,10 +221,7 @@ def _measure(
     tuned, _ = roll(noise, start, rows, fit.timesteps, fit.weights)
     tell(request.num_steps * len(rows))
     ends = {"tuned": tuned, COMPARED_NAME: compared}
-    return {
-        name: round(float(np.median(descent.distances(end, limit))), 4)
-        for name, end in ends.items()
-    }
+    return {name: round(float(np.median(distances(end, limit))), 4) for name, end in ends.items()}
 
 
 def _check(latents: FloatArray) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from latent_assets.diffusion.fitting.descent import closed_form
+from latent_assets.diffusion.fitting.closed_form import closed_form
+from latent_assets.diffusion.fitting.nodes import choose_nodes
 from latent_assets.diffusion.fitting.rollout import coefficients_of, roll
 from latent_assets.diffusion.fitting.trajectory import follow
 from latent_assets.diffusion.guided_noise import GuidedNoise, guided_noise
@@ -39,7 +40,7 @@ def test_a_fit_to_the_embedded_model_does_what_its_table_does():
     schedule = sampling_schedule("dpm++2m", 6, "karras")
     trajectory = follow(noise, start, schedule)
     assert np.abs(trajectory.end - sampled(schedule)).max() < 1e-3
-    fit = closed_form(noise, trajectory, 3).fit
+    fit = closed_form(noise, trajectory, ROWS, choose_nodes(trajectory, 3)).fit
     end, _ = roll(noise, start, ROWS, fit.timesteps, fit.weights)
     table = SamplingSchedule("tuned", fit.timesteps, coefficients_of(fit.timesteps, fit.weights))
     assert np.abs(end - sampled(table)).max() < 1e-3

@@ -12,8 +12,10 @@ import pytest
 from fakes import FakeNoise, fake_info, fake_studio
 
 from latent_assets.diffusion.fitting import descent
+from latent_assets.diffusion.fitting.closed_form import _solve, closed_form, search
+from latent_assets.diffusion.fitting.nodes import choose_nodes
 from latent_assets.diffusion.fitting.rollout import coefficients_of, pull_back, roll
-from latent_assets.diffusion.fitting.trajectory import follow
+from latent_assets.diffusion.fitting.trajectory import distances, follow
 from latent_assets.diffusion.registry import WeightsSource, describe_model
 from latent_assets.diffusion.schedule import sampling_schedule
 from latent_assets.errors import InvalidWalkError, ModelError, StoreError, UsageError
@@ -26,7 +28,7 @@ from latent_assets.walks.loading import parse_walk
 from latent_assets.walks.recipes import FrameRecipe
 
 LIMIT = ("dpm++2m", 20, "karras")
-SOME = Effort(("a", "b"), ("c",), LIMIT, LIMIT, rounds=4)
+SOME = Effort(("a", "b"), ("c",), LIMIT, LIMIT, search=60, rounds=4)
 WALK = "kind: noise_loop\nprompt: a\nframes: 3\nsampler: tuned\nnum_steps: 4\nguidance_scale: 3\n"
 
 
@@ -55,20 +57,26 @@ def known(rows=6):
     return noise, follow(noise, start, sampling_schedule("dpm++2m", 30, "karras"))
 
 
+def solved(noise, trajectory, steps):
+    """The closed form of all rows, without a search."""
+    rows = np.arange(len(trajectory.start))
+    return closed_form(noise, trajectory, rows, choose_nodes(trajectory, steps))
+
+
 def test_a_fit_is_nearer_than_a_sampler_of_as_many_steps():
     noise, trajectory = known()
-    first = descent.closed_form(noise, trajectory, 6)
+    first = solved(noise, trajectory, 6)
     fit = descent.descend(noise, trajectory, first, 30, 6)
 
     def apart(each):
         end, _ = roll(noise, trajectory.start, np.arange(6), each.timesteps, each.weights)
-        return np.mean(descent.distances(end, trajectory.end))
+        return np.mean(distances(end, trajectory.end))
 
     others = [
         follow(noise, trajectory.start, sampling_schedule(sampler, 6, spacing)).end
         for sampler, spacing in (("ddim", "trailing"), ("dpm++2m", "karras"))
     ]
-    best = min(np.mean(descent.distances(end, trajectory.end)) for end in others)
+    best = min(np.mean(distances(end, trajectory.end)) for end in others)
     assert apart(first.fit) < best / 2
     assert apart(fit) < apart(first.fit)
     again = descent.descend(noise, trajectory, first, 30, 6)
@@ -76,10 +84,58 @@ def test_a_fit_is_nearer_than_a_sampler_of_as_many_steps():
     assert all(map(np.array_equal, again.weights, fit.weights))
 
 
+def test_the_search_finds_timesteps_at_which_a_walk_ends_nearer():
+    noise, trajectory = known()
+    rows, made = np.arange(6), []
+    nodes = choose_nodes(trajectory, 4)
+    found = search(noise, trajectory, rows, nodes, 1500, made.append)
+    before, after = (closed_form(noise, trajectory, rows, each) for each in (nodes, found))
+    assert after.off < before.off - 0.1
+    assert sum(made) == 1500
+    assert found == search(noise, trajectory, rows, nodes, 1500)
+
+
+def test_the_search_makes_no_more_evaluations_than_it_may():
+    noise, trajectory = known()
+    nodes, rows = choose_nodes(trajectory, 4), np.arange(6)
+    evaluated, predict = [], noise.predict
+
+    def counting(latents, timestep, rows):
+        evaluated.append(len(rows))
+        return predict(latents, timestep, rows)
+
+    noise.predict = counting
+    search(noise, trajectory, rows, nodes, 100)
+    assert 60 < sum(evaluated) <= 100
+    evaluated.clear()
+    assert search(noise, trajectory, rows, list(range(30)), 10**6) == list(range(30))
+    assert sum(evaluated) == 6 * 30
+
+
+def test_evaluations_are_taken_from_another_closed_form_as_far_as_they_hold():
+    noise, trajectory = known()
+    rows, made = np.arange(6), []
+    other = closed_form(noise, trajectory, rows, [0, 8, 16, 24])
+    taken = closed_form(noise, trajectory, rows, [0, 8, 18, 24], made.append, other)
+    alone = closed_form(noise, trajectory, rows, [0, 8, 18, 24])
+    assert made == [6, 6]
+    assert taken.off == alone.off
+    assert all(map(np.array_equal, taken.fit.weights, alone.fit.weights))
+
+
+def test_a_row_that_jumps_does_not_rule_a_regression():
+    random = np.random.default_rng(4)
+    features = [random.standard_normal((6, 4, 4, 4)).astype(np.float32) for _ in range(2)]
+    wanted = 0.8 * features[0] + 0.3 * features[1]
+    wanted += 0.01 * random.standard_normal(wanted.shape).astype(np.float32)
+    wanted[5] = 20 * features[1][5]
+    assert _solve(features, wanted).weights == pytest.approx([0.8, 0.3], abs=0.01)
+
+
 def test_the_gradient_of_a_rollout_is_that_of_differences():
     noise, trajectory = known(3)
     rows = np.arange(3)
-    start = descent.closed_form(noise, trajectory, 4).fit
+    start = solved(noise, trajectory, 4).fit
     towards = np.random.default_rng(1).standard_normal(trajectory.end.shape).astype(np.float32)
     _, steps = roll(noise, trajectory.start, rows, start.timesteps, start.weights)
     found = pull_back(noise, rows, start.timesteps, start.weights, steps, towards)
@@ -110,16 +166,32 @@ def test_a_row_that_jumps_pulls_no_harder_than_others():
     pulls = np.sum(descent._away(end, wanted) * towards, axis=(1, 2, 3))
 
     def logarithms(by):
-        return np.log(descent.distances(end + by * towards, wanted)) / 2
+        return np.log(distances(end + by * towards, wanted)) / 2
 
     assert pulls == pytest.approx((logarithms(1e-3) - logarithms(-1e-3)) / 2e-3, rel=0.01)
     lengths = np.sqrt(np.sum(descent._away(end, wanted) ** 2, axis=(1, 2, 3)))
     assert lengths[0] > 30 * lengths[1]
 
 
+def test_on_the_way_back_no_row_grows_beyond_the_others():
+    noise, trajectory = known(4)
+    fit, rows = solved(noise, trajectory, 4).fit, np.arange(4)
+    _, steps = roll(noise, trajectory.start, rows, fit.timesteps, fit.weights)
+    even = np.random.default_rng(5).standard_normal(trajectory.end.shape).astype(np.float32)
+    even /= np.sqrt(np.sum(even**2, axis=(1, 2, 3), keepdims=True))
+    wild = even.copy()
+    wild[2] *= 1e6
+    assert descent.held(wild)[[0, 1, 3]] == pytest.approx(wild[[0, 1, 3]])
+    assert np.sum(descent.held(wild)[2] ** 2) == pytest.approx(1, rel=1e-3)
+    given = noise, rows, fit.timesteps, fit.weights, steps
+    tame, grown = (pull_back(*given, each, descent.held) for each in (even, wild))
+    assert all(map(np.allclose, tame.weights, grown.weights, [1e-3] * 4, [1e-4] * 4))
+    assert np.abs(pull_back(*given, wild).weights[0]).max() > 1000
+
+
 def test_the_table_makes_the_steps_of_the_fit():
     noise, trajectory = known(2)
-    fit = descent.closed_form(noise, trajectory, 5).fit
+    fit = solved(noise, trajectory, 5).fit
     end, _ = roll(noise, trajectory.start, np.arange(2), fit.timesteps, fit.weights)
     table, latents = coefficients_of(fit.timesteps, fit.weights), trajectory.start
     history = [np.zeros_like(latents)] * 2
@@ -137,7 +209,7 @@ def test_tuning_counts_what_it_does_and_gives_the_same_table_again(tmp_path):
     assert tune(studio, request(), effort=SOME) == first
     assert 0.8 < sum(made) / SOME.evaluations(4) <= 1
     assert len(stages) == 4
-    assert first.timesteps[0] == 999
+    assert len(first.timesteps) == 4
     assert set(first.distances) == {"tuned", COMPARED_NAME}
     assert first.weights == fake_info().weights_digest
 
@@ -156,7 +228,9 @@ def test_a_walk_is_rendered_with_the_table_and_again(tuned_studio, table):
 
 def test_another_table_is_another_frame_and_the_old_one_is_missed_in_words(tuned_studio):
     before = tuned_studio.specify("w", parse_walk(WALK, "w.yaml")).recipes()
-    changed = tune(tuned_studio, request(), effort=Effort(("d",), ("c",), LIMIT, LIMIT, rounds=1))
+    changed = tune(
+        tuned_studio, request(), effort=Effort(("d",), ("c",), LIMIT, LIMIT, search=0, rounds=1)
+    )
     path = tuned_studio.tuned_samplers.add("embedded", changed)
     after = tuned_studio.specify("w", parse_walk(WALK, "w.yaml")).recipes()
     assert before[0].key != after[0].key

@@ -11,6 +11,7 @@ all that it keeps, so that a large model needs no more memory than for one evalu
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,14 @@ from latent_assets.diffusion.schedule import alphas_cumprod
 HISTORY = 2
 Weights = list[npt.NDArray[np.float64]]
 """Of each step: of x and eps, and of what it remembers; 2, 3 and then 4 numbers."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A sampler: (S,) int64, decreasing, and the weights of its steps."""
+
+    timesteps: npt.NDArray[np.int64]
+    weights: Weights
 
 
 @dataclass
@@ -88,9 +97,14 @@ def pull_back(
     weights: Weights,
     steps: list[Step],
     gradient: FloatArray,
+    hold: Callable[[FloatArray], FloatArray] = lambda gradient: gradient,
 ) -> Gradient:
-    """gradient: with respect to the end of the rollout, (B, h, w, c)."""
+    """gradient: with respect to the end of the rollout, (B, h, w, c).
+
+    hold: what is made of it there and at each step on the way back.
+    """
     ratios, signals = levels(timesteps)
+    gradient = hold(gradient)
     of_clean = [np.zeros_like(gradient) for _ in steps]
     of_weights: Weights = [np.zeros(0)] * len(steps)
     of_times = np.zeros(len(steps))
@@ -104,7 +118,7 @@ def pull_back(
         through, of_times[k] = noise.pull_back(
             step.latents, int(timesteps[k]), rows, of_eps.astype(np.float32)
         )
-        gradient = (direct + through).astype(np.float32)
+        gradient = hold((direct + through).astype(np.float32))
     return Gradient(of_weights, of_times)
 
 

@@ -3,10 +3,10 @@
     python benchmarks/samplers.py [--plot docs/images/sampler-distance.svg] [--only-tuned]
 
 The limit is the solution of the probability-flow ODE, taken from 200 steps (of tuned samplers from
-100, as `tune-sampler` does). The distance is the
-root mean square over latents (their spread is about 1), the median over prompts and seeds that
-tuned samplers were not fitted to; one evaluation is one guided step. Of tuned samplers also: the
-mean, and how evenly walks move, beside DDIM with 25 steps.
+100, as `tune-sampler` does). The distance is the root mean square over latents (their spread is
+about 1), the median over prompts and seeds that tuned samplers were not fitted to; one evaluation
+is one guided step. Of tuned samplers also: the mean, and how evenly walks move, beside DDIM with 25
+steps.
 """
 
 import argparse
@@ -15,21 +15,20 @@ from pathlib import Path
 
 import numpy as np
 
-from latent_assets import tuning
 from latent_assets.diffusion.fitting.trajectory import distances
 from latent_assets.diffusion.registry import WeightsSource, load_engine
 from latent_assets.diffusion.schedule import SamplingSchedule, sampling_schedule
 from latent_assets.media.metrics import rms_distance
 from latent_assets.models.tuned import TunedSamplers
-from latent_assets.tuning import UNSEEN
+from latent_assets.tuning import COMPARED, UNSEEN
+from latent_assets.tuning import LIMIT as TUNED_LIMIT
 from latent_assets.walks.noise import gaussian
 
 MODELS = Path(__file__).parents[1] / "data" / "models"
 SEEDS = tuple(range(2, 10))
 COUNTS = (5, 8, 10, 15, 20, 25, 50)
 VARIANTS = (("ddim", "uniform"), ("ddim", "karras"), ("dpm++2m", "uniform"), ("dpm++2m", "karras"))
-LIMIT, TUNED_LIMIT = ("dpm++2m", 200, "karras"), tuning.LIMIT
-DDIM_25 = ("ddim", 25, "uniform")
+LIMIT = ("dpm++2m", 200, "karras")
 GUIDANCE_SCALE = 5.0
 WALKS, FRAMES = tuple(pairwise(UNSEEN)), 12
 
@@ -90,7 +89,7 @@ def measure(bench: Bench) -> dict:
 def measure_tuned(bench: Bench) -> list[dict]:
     """Of each table of the model: its distance, and how walks move, beside DDIM with 25 steps."""
     weights, rows, limits = bench.engine.info.weights_digest, [], {}
-    ddim = sampling_schedule(*DDIM_25)
+    ddim = sampling_schedule(*COMPARED)
     for table in TunedSamplers((MODELS,)).of("embedded"):
         if table.weights != weights:
             continue

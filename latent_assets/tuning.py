@@ -27,7 +27,7 @@ from latent_assets.diffusion.fitting.trajectory import (
 from latent_assets.diffusion.protocol import Engine, ModelInfo
 from latent_assets.diffusion.schedule import MIN_STEPS, sampling_schedule
 from latent_assets.errors import ModelError, UsageError
-from latent_assets.models.tuned import MOST_OF_A_SCALE, MOST_STEPS, TunedSampler
+from latent_assets.models.tuned import MOST_OF_A_SCALE, TunedSampler
 from latent_assets.studio import Studio
 from latent_assets.walks.noise import gaussian
 
@@ -136,8 +136,12 @@ def request_for(
             " other way",
             "Tune the sampler of a model that was not distilled.",
         )
-    if not MIN_STEPS <= num_steps <= MOST_STEPS:
-        raise UsageError(f"a sampler cannot have {num_steps} steps", "Take 2 to 100: 6 to 12 pay.")
+    most = FOLLOWED[1]  # it steps between places of a trajectory of so many
+    if not MIN_STEPS <= num_steps <= most:
+        raise UsageError(
+            f"a sampler cannot be fitted with {num_steps} steps",
+            f"Take {MIN_STEPS} to {most}: 6 to 12 pay.",
+        )
     if max(guidance_scale.as_integer_ratio()) > MOST_OF_A_SCALE:
         raise UsageError(
             f"the guidance scale {float(guidance_scale):g} has too many digits",

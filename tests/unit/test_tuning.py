@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -210,6 +211,7 @@ def test_tuning_counts_what_it_does_and_gives_the_same_table_again(tmp_path):
     assert 0.8 < sum(made) / SOME.evaluations(4) <= 1
     assert len(stages) == 4
     assert len(first.timesteps) == 4
+    assert tune(studio, request(), effort=replace(SOME, search=0)).timesteps[0] == 999
     assert set(first.distances) == {"tuned", COMPARED_NAME}
     assert first.weights == fake_info().weights_digest
 
@@ -359,6 +361,7 @@ def test_tables_of_other_steps_stay_and_of_the_same_are_replaced(tuned_studio, t
     ("steps", "scale", "size", "words"),
     [
         (1, "3", None, "1 steps"),
+        (51, "3", None, "51 steps"),
         (101, "3", None, "101 steps"),
         (4, "3", (20, 32), "multiple of 8"),
         (4, "1e-12", None, "too many digits"),

@@ -109,7 +109,8 @@ def search(
 ) -> list[int]:
     """Places whose closed form ends nearest on these rows, found by moving one or two at a time.
 
-    evaluations: no more are made; fewer, if no move brings it nearer. All are told.
+    evaluations: no more are made for it, but those of the closed form that it begins with; fewer,
+    if no move brings it nearer. All are told.
     """
     left, places = evaluations, len(trajectory.timesteps)
 

@@ -32,6 +32,9 @@ PATIENCE_MS = 90_000
 """For whatever is waited for: a loaded machine is slow, and a page fills when its data comes."""
 ORIGIN = "http://localhost/"
 """A secure context, which `ImageDecoder` asks for. No request leaves the browser."""
+BLANK = '<!doctype html><link rel="icon" href="data:,">'
+"""It brings its icon: a browser asks the address for one otherwise, late, past a route that ended,
+and complains on whatever page is open by then that nothing answers."""
 
 _PIXELS = """
 (canvas, drawn) => {
@@ -122,7 +125,7 @@ def page() -> Iterator[Page]:
         browser = started.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         opened = browser.new_page()
         opened.set_default_timeout(PATIENCE_MS)
-        opened.route("**", lambda route: route.fulfill(body="", content_type="text/html"))
+        opened.route("**", lambda route: route.fulfill(body=BLANK, content_type="text/html"))
         opened.goto(ORIGIN)
         yield opened
         browser.close()

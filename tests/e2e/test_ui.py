@@ -192,7 +192,7 @@ def test_our_own_pages_open_without_a_complaint(ui):
     with browser.page() as page:
         page.unroute("**")
         complaints = []
-        page.on("console", lambda each: complaints.append(each.text))
+        page.on("console", lambda each: complaints.append(f"{each.text} {each.location}"))
         page.on("pageerror", lambda each: complaints.append(str(each)))
         page.goto(f"{ui.url}/assets")
         page.get_by_text("walk_spec").first.wait_for()

@@ -5,8 +5,8 @@
 The limit is the solution of the probability-flow ODE, taken from 200 steps (of tuned samplers from
 100, as `tune-sampler` does). The distance is the root mean square over latents (their spread is
 about 1), the median over prompts and seeds that tuned samplers were not fitted to; one evaluation
-is one guided step. Of tuned samplers also: the mean, and how evenly walks move, beside DDIM with 25
-steps.
+is one guided step. Of tuned samplers also: the mean, and how evenly walks move, they and the limit
+itself, with two noises, beside DDIM with 25 steps.
 """
 
 import argparse
@@ -30,7 +30,7 @@ COUNTS = (5, 8, 10, 15, 20, 25, 50)
 VARIANTS = (("ddim", "uniform"), ("ddim", "karras"), ("dpm++2m", "uniform"), ("dpm++2m", "karras"))
 LIMIT = ("dpm++2m", 200, "karras")
 GUIDANCE_SCALE = 5.0
-WALKS, FRAMES = tuple(pairwise(UNSEEN)), 12
+WALKS, FRAMES, NOISES = tuple(pairwise(UNSEEN)), 12, 2
 
 
 class Bench:
@@ -54,12 +54,19 @@ class Bench:
         """Final latents of all prompts and seeds."""
         return self.sample(self.noise, self.context, scale, schedule)
 
-    def walk(self, prompts: tuple[str, str], scale: float, schedule: SamplingSchedule) -> list:
-        """Distances of neighbouring pictures along a straight walk from prompt to prompt."""
+    def walks(self, scale: float, schedule: SamplingSchedule) -> list[list[list[float]]]:
+        """Of each noise and walk the distances of neighbouring pictures."""
+        noises = self.noise[:NOISES]
+        return [[self._walk(p, n, scale, schedule) for p in WALKS] for n in noises]
+
+    def _walk(
+        self, prompts: tuple[str, str], noise: np.ndarray, scale: float, schedule: SamplingSchedule
+    ) -> list[float]:
+        """Straight from prompt to prompt."""
         first, last = self.engine.encode_text(prompts)
         part = np.linspace(0, 1, FRAMES, dtype=np.float32)[:, None, None]
-        noise = np.repeat(self.noise[:1], FRAMES, axis=0)
-        latents = self.sample(noise, first + part * (last - first), scale, schedule)
+        noises = np.repeat(noise[None], FRAMES, axis=0)
+        latents = self.sample(noises, first + part * (last - first), scale, schedule)
         pictures = self.engine.decode(latents)
         return [rms_distance(a, b) for a, b in pairwise(pictures)]
 
@@ -88,26 +95,32 @@ def measure(bench: Bench) -> dict:
 
 def measure_tuned(bench: Bench) -> list[dict]:
     """Of each table of the model: its distance, and how walks move, beside DDIM with 25 steps."""
-    weights, rows, limits = bench.engine.info.weights_digest, [], {}
-    ddim = sampling_schedule(*COMPARED)
+    weights, rows, known = bench.engine.info.weights_digest, [], {}
+    ddim, limiting = sampling_schedule(*COMPARED), sampling_schedule(*TUNED_LIMIT)
     for table in TunedSamplers((MODELS,)).of("embedded"):
         if table.weights != weights:
             continue
         scale = float(table.scale)
-        if scale not in limits:
-            limit = bench.render(scale, sampling_schedule(*TUNED_LIMIT))
-            steps = [bench.walk(prompts, scale, ddim) for prompts in WALKS]
-            limits[scale] = limit, both(bench.render(scale, ddim), limit), steps
-        limit, ddim_25, their_steps = limits[scale]
-        steps = [bench.walk(prompts, scale, table.schedule()) for prompts in WALKS]
+        if scale not in known:
+            limit, steps = bench.render(scale, limiting), bench.walks(scale, ddim)
+            of_limit = _evenness(bench.walks(scale, limiting), steps)
+            known[scale] = limit, both(bench.render(scale, ddim), limit), steps, of_limit
+        limit, ddim_25, steps, of_limit = known[scale]
         rows.append({
             "scale": scale,
             "count": table.num_steps,
             "tuned": both(bench.render(scale, table.schedule()), limit),
             "ddim_25": ddim_25,
-            "smoothness": [_ratio(np.std, steps, their_steps), _ratio(np.max, steps, their_steps)],
+            "walks": _evenness(bench.walks(scale, table.schedule()), steps),
+            "limit": of_limit,
         })  # fmt: skip
     return rows
+
+
+def _evenness(walks: list, others: list) -> list[tuple[float, float]]:
+    """Of each noise: unevenness and largest step of the walks, of those of others."""
+    pairs = zip(walks, others, strict=True)
+    return [(_ratio(np.std, *pair), _ratio(np.max, *pair)) for pair in pairs]
 
 
 def _ratio(figure, steps: list, theirs: list) -> float:
@@ -128,15 +141,20 @@ def table(rows: dict) -> str:
 
 
 def tuned_table(rows: list[dict]) -> str:
-    """Markdown: one row per table."""
+    """Markdown: one row per table; how even walks are, of DDIM's, with each noise."""
+    heads = ("tuned: median | mean", "ddim: median | mean", "unevenness", "of the limit")
     lines = [
-        "| guidance | steps | tuned: median | mean | ddim: median | mean | unevenness | largest |",
-        "| ---: " * 8 + "|",
+        f"| guidance | steps | {' | '.join((*heads, 'largest step', 'of the limit'))} |",
+        "| ---: " * 10 + "|",
     ]
     for row in rows:
-        smooth = " | ".join(f"{ratio:.2f}" for ratio in row["smoothness"])
-        found = " | ".join(f"{value:.3f}" for value in (*row["tuned"], *row["ddim_25"]))
-        lines.append(f"| {row['scale']:g} | {row['count']} | {found} | {smooth} |")
+        found = [f"{value:.3f}" for value in (*row["tuned"], *row["ddim_25"])]
+        found += [
+            ", ".join(f"{ratios[figure]:.2f}" for ratios in row[whose])
+            for figure in (0, 1)
+            for whose in ("walks", "limit")
+        ]
+        lines.append(f"| {row['scale']:g} | {row['count']} | {' | '.join(found)} |")
     return "\n".join(lines)
 
 

@@ -25,6 +25,7 @@ grep -q demo-guidance ../listed
 test -s outputs/demo-guidance/demo-guidance.gif
 "$run" verify demo-guidance
 "$run" doctor
+"$run" docs walk-files | grep -q "^# Walk files"
 # Nothing is written where packages are installed.
 package=$("$place/venv/bin/python" -c 'import latent_assets; print(latent_assets.__path__[0])')
 test -z "$(find "$package" -type f -newer latent-assets.toml -not -name '*.pyc')"

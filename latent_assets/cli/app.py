@@ -9,6 +9,7 @@ from latent_assets.cli import (
     gallery,
     importing,
     models,
+    pages,
     project,
     render,
     sample,
@@ -57,6 +58,7 @@ for module in (
     ui,
     worker,
     doctor,
+    pages,
 ):
     module.register(app)
 add_epilogs(app)

@@ -1,4 +1,4 @@
-"""What the shell completes: names of walks, of models, of kinds.
+"""What the shell completes: names of walks, of models, of kinds, of pages.
 
 It is asked in the middle of a line, so it says nothing about what is wrong; where it knows nothing
 the shell completes files.
@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from latent_assets.errors import LatentAssetsError
 from latent_assets.settings import MODELS, Settings
-from latent_assets.shipped import SHIPPED_WALKS
+from latent_assets.shipped import SHIPPED_WALKS, page_names
 from latent_assets.walks.library import WalkLibrary
 from latent_assets.walks.loading import walk_files
 from latent_assets.walks.templates import TEMPLATES
@@ -39,6 +39,11 @@ def models(incomplete: str) -> list[str]:
 def kinds(incomplete: str) -> list[str]:
     """Of walks."""
     return _beginning(TEMPLATES, incomplete)
+
+
+def pages(incomplete: str) -> list[str]:
+    """Of the documentation."""
+    return _beginning(page_names(), incomplete)
 
 
 def _beginning(names: Iterable[str], incomplete: str) -> list[str]:

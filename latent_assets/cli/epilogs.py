@@ -8,7 +8,7 @@ EXIT_CODES = (
 )
 SETTINGS = (
     "Settings are environment variables, LATENT_ASSETS_*: `latent-assets doctor` shows what they"
-    " amount to, docs/cli.md has them all."
+    " amount to, `latent-assets docs cli` has them all."
 )
 EXAMPLES = {
     "init": ("init my-walks", "init . --no-examples"),
@@ -39,6 +39,7 @@ EXAMPLES = {
     "worker": ("worker", "worker --queue gpu --gpu 0", "worker --queue cpu"),
     "vocabulary": ("vocabulary", "vocabulary purple kangaroo"),
     "doctor": ("doctor", "doctor --json", "doctor --cluster"),
+    "docs": ("docs", "docs walk-files"),
 }
 
 

@@ -15,7 +15,7 @@ from latent_assets.store.failures import explaining
 
 PROJECT_TEXT = """\
 # A folder of walks through latent space. Commands in it, or below it, work on it.
-# Any setting may stand here, by the name of its variable in small letters (docs/cli.md).
+# Any setting may stand here, by the name of its variable in small letters (latent-assets docs cli).
 # model = "embedded"
 # precision = "float32"
 # store = "s3://bucket/frames"

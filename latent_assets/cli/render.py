@@ -37,7 +37,7 @@ OUTPUTS = ("animation", "grid", "report", "page")
 """The assets that make files."""
 UNMARKED = (
     "without metadata the files do not say that a model made them; where you publish them, that"
-    " may be yours to say (docs/marks.md)"
+    " may be yours to say (latent-assets docs marks)"
 )
 
 

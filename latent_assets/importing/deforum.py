@@ -130,7 +130,7 @@ def _leave_out(settings: Mapping[str, Any], draft: Draft) -> None:
             draft.leave_out(what)
     if isinstance(model := settings.get("sd_model_name"), str):
         draft.leave_out(
-            f'the model "{model}": name one of yours under `model` (docs/checkpoints.md)'
+            f'the model "{model}": name one of yours under `model` (latent-assets docs checkpoints)'
         )
     draft.leave_out_names(settings.keys() - _USED - _CAMERA.keys() - _SWITCHES.keys())
 

@@ -88,7 +88,7 @@ class Draft:
         for lora in _LORA.findall(prompt):
             self.leave_out(
                 f"{lora}: name the LoRA in a model file of yours, under `loras`"
-                " (docs/checkpoints.md)"
+                " (latent-assets docs checkpoints)"
             )
         text = _LORA.sub(" ", prompt)
         for computed in _COMPUTED.findall(text):

@@ -106,7 +106,7 @@ def _set_numbers(picture: Picture, draft: Draft) -> None:
 def _leave_out(picture: Picture, first: Picture, draft: Draft) -> None:
     if model := picture.settings.get("Model"):
         draft.leave_out(
-            f'the model "{model}": name one of yours under `model` (docs/checkpoints.md)'
+            f'the model "{model}": name one of yours under `model` (latent-assets docs checkpoints)'
         )
     if picture.negative != first.negative:
         draft.leave_out(

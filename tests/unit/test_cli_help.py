@@ -55,6 +55,10 @@ def test_walks_are_completed_those_that_ship_too(data):
     assert completed("latent-assets validate demo-g", **data) == []
 
 
+def test_pages_are_completed():
+    assert completed("latent-assets docs walk") == ["walk-files"]
+
+
 def test_models_and_kinds_are_completed(data):
     assert completed("latent-assets render bird --model mi", **data) == ["mine"]
     assert completed("latent-assets plan bird --model embedded-", **data) == ["embedded-fast"]

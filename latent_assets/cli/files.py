@@ -99,6 +99,7 @@ def verify_frames(
 
 
 def _progress() -> Progress:
+    """On a terminal; elsewhere all that it would leave is an empty line."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -107,6 +108,7 @@ def _progress() -> Progress:
         TimeRemainingColumn(),
         console=err,
         transient=True,
+        disable=not err.is_terminal,
     )
 
 

@@ -50,7 +50,8 @@ def _write(studio: Studio, folder: Path, as_json: bool) -> None:
         )
         return
     out.print(f"{folder / 'index.html'}", markup=False)
-    told = f"  {len(site.written)} pages written, {len(site.unchanged)} unchanged"
+    count = len(site.written)
+    told = f"  {count} page{'s' * (count != 1)} written, {len(site.unchanged)} unchanged"
     if site.left_out:
         told += f"; without frames and left out: {', '.join(site.left_out)}"
     out.print(told, markup=False)

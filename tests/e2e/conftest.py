@@ -1,7 +1,9 @@
 """Tests of whole programs: servers, browsers, signals, clocks, on a machine that others load too.
 
 A failure is tried once more before it counts, and is then reported as a rerun: what fails twice is
-a fault, what fails once in a thousand is the machine. All other tests have one try.
+a fault, what fails once in a thousand is the machine. All other tests have one try, and so have
+those that are marked with another number of reruns: one that goes on where another ended cannot be
+repeated.
 """
 
 from collections.abc import Iterator
@@ -15,7 +17,7 @@ HERE = Path(__file__).parent
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if HERE in item.path.parents:
+        if HERE in item.path.parents and not item.get_closest_marker("flaky"):
             item.add_marker(pytest.mark.flaky(reruns=1))
 
 

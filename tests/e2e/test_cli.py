@@ -668,7 +668,7 @@ def test_gc_leaves_everything_if_a_wrong_walk_hides_what_it_uses(cli, fake, data
 def test_verify_renders_again_and_says_identical(cli, fake):
     fill(fake)
     answer = cli("verify", "bird", "--json")
-    assert answer.code == 0
+    assert (answer.code, answer.err) == (0, "")
     assert answer.json["counts"] == {"identical": 3}
     assert len(cli("verify", "bird", "--sample", 2, "--json").json["frames"]) == 2
     assert "3 identical" in cli("verify", "bird").out

@@ -130,6 +130,32 @@ class Bar:
         self.lines.say(why)
 
 
+class _Rate:
+    """How long one of what is counted takes.
+
+    Of each unit by itself: what is made larger says nothing of frames. The first ones, with which
+    the model is loaded and compiled, count only as long as there are no others.
+    """
+
+    def __init__(self, now: float) -> None:
+        self._unit = ""
+        self._began = self._now = now
+        self._before = self._made = 0
+
+    def seconds_each(self, now: float, unit: str, made: int) -> float | None:
+        """made: so many by now; a count that begins again is another unit's."""
+        first = unit != self._unit
+        if first:
+            self._unit, self._began = unit, self._now
+            self._before = self._made if made > self._made else 0
+        count = made - self._before
+        each = (now - self._began) / count if count > 0 else None
+        if first and each is not None:
+            self._began, self._before = now, made
+        self._now, self._made = now, made
+        return each
+
+
 class Lines:
     """The same in plain lines, where stderr is no terminal: a file, a journal, a pipe.
 
@@ -141,6 +167,7 @@ class Lines:
         self._quiet = quiet
         self._began = self._told_at = time.monotonic()
         self._told = 0
+        self._rate = _Rate(self._began)
         self._last = ""
         self._over = threading.Event()
         self._lock = threading.Lock()
@@ -164,10 +191,11 @@ class Lines:
         self._last = f"{done} of {count} {unit}"
         if done < self._told:  # others are counted now
             self._told = 0
+        each = self._rate.seconds_each(time.monotonic(), unit, made)
         if made and done * TENTH // count > self._told * TENTH // count:
             self._told = done
-            left = (count - done) * (time.monotonic() - self._began) / made
-            self.say(f"{self._last}, {duration(left)} left" if done < count else self._last)
+            left = f", {duration((count - done) * each)} left" if each and done < count else ""
+            self.say(f"{self._last}{left}")
 
     def say(self, what: str) -> None:
         """A line, where there is no bar."""

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -509,6 +510,45 @@ def test_without_a_terminal_a_render_says_in_lines_how_far_it_is(cli, fake, data
     assert lines[-1] == "w: 41 of 41 frames"
     assert 8 <= len(lines) <= 10
     assert "w: " not in cli("render", "w").err
+
+
+def test_time_that_is_left_is_told_by_the_pace_of_what_is_counted_now(monkeypatch, capsys):
+    now = 100.0
+    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: now))
+    lines = progress.Lines("w")
+    for at, *counted in (
+        (112, 6, 24, "frames", 6),  # ten seconds for the model
+        (114, 12, 24, "frames", 12),
+        (118, 24, 24, "frames", 24),
+        (130, 6, 24, "pictures made larger", 6),
+        (138, 12, 24, "pictures made larger", 12),
+    ):
+        now = float(at)
+        lines.tell(*counted)
+    assert capsys.readouterr().err.splitlines() == [
+        "w: 6 of 24 frames, 36 s left",
+        "w: 12 of 24 frames, 4 s left",
+        "w: 24 of 24 frames",
+        "w: 6 of 24 pictures made larger, 36 s left",
+        "w: 12 of 24 pictures made larger, 16 s left",
+    ]
+
+
+def test_frames_that_are_there_say_nothing_of_how_long_the_others_take(monkeypatch, capsys):
+    now = 0.0
+    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: now))
+    lines = progress.Lines("w")
+    for at, *counted in (
+        (1, 10, 20, "frames", 0),
+        (4, 13, 20, "frames", 3),
+        (5, 14, 20, "frames", 3),
+    ):
+        now = float(at)
+        lines.tell(*counted)
+    assert capsys.readouterr().err.splitlines() == [
+        "w: 13 of 20 frames, 9 s left",
+        "w: 14 of 20 frames, 10 s left",
+    ]
 
 
 def test_where_nothing_happens_for_long_the_silence_is_broken(monkeypatch, capsys):

@@ -147,7 +147,7 @@ class _Rate:
         first = unit != self._unit
         if first:
             self._unit, self._began = unit, self._now
-            self._before = self._made if made > self._made else 0
+            self._before = self._made if made >= self._made else 0
         count = made - self._before
         each = (now - self._began) / count if count > 0 else None
         if first and each is not None:

@@ -32,9 +32,10 @@ def docs(
     if page is None:
         _list(as_json)
         return
-    text = _find(page).read_text(encoding="utf-8")
+    file = _find(page)
+    text = file.read_text(encoding="utf-8")
     if as_json:
-        emit({"page": Path(page).stem, "text": text})
+        emit({"page": file.stem, "text": text})
     elif out.is_terminal:
         out.print(Markdown(text))
     else:

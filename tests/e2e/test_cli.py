@@ -512,20 +512,29 @@ def test_without_a_terminal_a_render_says_in_lines_how_far_it_is(cli, fake, data
     assert "w: " not in cli("render", "w").err
 
 
-def test_time_that_is_left_is_told_by_the_pace_of_what_is_counted_now(monkeypatch, capsys):
-    now = 100.0
-    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: now))
-    lines = progress.Lines("w")
-    for at, *counted in (
-        (112, 6, 24, "frames", 6),  # ten seconds for the model
-        (114, 12, 24, "frames", 12),
-        (118, 24, 24, "frames", 24),
-        (130, 6, 24, "pictures made larger", 6),
-        (138, 12, 24, "pictures made larger", 12),
-    ):
-        now = float(at)
-        lines.tell(*counted)
-    assert capsys.readouterr().err.splitlines() == [
+@pytest.fixture
+def told(monkeypatch, capsys):
+    """What is said of (when, done, of how many, unit, made), one after the other from 0 s on."""
+
+    def lines(*counted):
+        now = 0
+        monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: now))
+        kept = progress.Lines("w")
+        for now, *each in counted:  # noqa: B007 - the clock reads it
+            kept.tell(*each)
+        return capsys.readouterr().err.splitlines()
+
+    return lines
+
+
+def test_time_that_is_left_is_told_by_the_pace_of_what_is_counted_now(told):
+    assert told(
+        (12, 6, 24, "frames", 6),  # ten seconds for the model
+        (14, 12, 24, "frames", 12),
+        (18, 24, 24, "frames", 24),
+        (30, 6, 24, "pictures made larger", 6),
+        (38, 12, 24, "pictures made larger", 12),
+    ) == [
         "w: 6 of 24 frames, 36 s left",
         "w: 12 of 24 frames, 4 s left",
         "w: 24 of 24 frames",
@@ -534,18 +543,8 @@ def test_time_that_is_left_is_told_by_the_pace_of_what_is_counted_now(monkeypatc
     ]
 
 
-def test_frames_that_are_there_say_nothing_of_how_long_the_others_take(monkeypatch, capsys):
-    now = 0.0
-    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: now))
-    lines = progress.Lines("w")
-    for at, *counted in (
-        (1, 10, 20, "frames", 0),
-        (4, 13, 20, "frames", 3),
-        (5, 14, 20, "frames", 3),
-    ):
-        now = float(at)
-        lines.tell(*counted)
-    assert capsys.readouterr().err.splitlines() == [
+def test_frames_that_are_there_say_nothing_of_how_long_the_others_take(told):
+    assert told((1, 10, 20, "frames", 0), (4, 13, 20, "frames", 3), (5, 14, 20, "frames", 3)) == [
         "w: 13 of 20 frames, 9 s left",
         "w: 14 of 20 frames, 10 s left",
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import sqrt
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ Indices = npt.NDArray[np.int64]
 Windows = list[tuple[int, int]]
 """For each point the range of the candidates that may take its place."""
 
-_HALVINGS = 16
+_HALVINGS = 20
 _STEPS = 128
 """Whose errors are computed at once: of some tens of candidates each, some megabytes."""
 _UNKNOWN = 1e4
@@ -29,6 +30,7 @@ def walk(line: Line, first: int, last: int, weights: Sequence[float]) -> tuple[f
     len(weights) + 1 points, both ends among them.
     """
     longest = float(line.gaps[first:last].sum()) / sum(weights) * 1.05
+    longest *= sqrt(sum(weights))  # parts of a gap are so much longer in sum if it is Brownian
     low, high = 0.0, longest
     for _ in range(_HALVINGS):
         middle = (low + high) / 2

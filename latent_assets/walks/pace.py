@@ -11,16 +11,16 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
-from math import ceil, floor, log2, sqrt
+from math import ceil, floor, isqrt, log2, sqrt
 from typing import Any
 
 import numpy as np
 
 from latent_assets.walks.even_steps import Choice, walk
-from latent_assets.walks.polyline import BAND, Line, Points, Reals
+from latent_assets.walks.polyline import BAND, Line, Points, Reals, roughness_of
 from latent_assets.walks.timeline import ease
 
-PACE_VERSION = 2
+PACE_VERSION = 3
 """Raised when other places come out of the same distances; timelines are then found anew."""
 DEPTH = 16
 TICKS = 2**DEPTH
@@ -38,6 +38,8 @@ One for each refinement: high at first, where distances are guessed and pilots c
 at last, where they are known.
 """
 _TOO_DEAR = 2.0
+_LINES, _COARSE = 13, 64
+"""Of a grid's pilots: columns and rows at most, and the parts of which their places are whole."""
 _STILL = 1e-7
 """Distance that counts for the whole way, whatever the pictures."""
 _SHORTEST = 0.02
@@ -131,6 +133,27 @@ def pilots_beside(frames: int) -> int:
     return max(6, min(ceil(0.4 * frames) - 1, floor(3 * sqrt(frames))))
 
 
+def lattice(side: int) -> list[Fraction]:
+    """Where the columns, and the rows, stand on whose crossings a grid's pilots are.
+
+    As many as cost 0.4 of the grid's frames at most, if only the corners are frames in the end;
+    three at least, so that something is known of what lies between the edges.
+    """
+    most = isqrt(floor(0.4 * side * side) + 4)
+    parts = min(max(most, 3), side, _LINES) - 1
+    return [Fraction(round(k * _COARSE / parts), _COARSE) for k in range(parts + 1)]
+
+
+def pace_at_once(course: Course, first: list[Fraction]) -> Pilots:
+    """Even places after one look, some of them between pilots: where each costs a row of pictures.
+
+    first: the pilots, both ends and all keyframes among them.
+    """
+    survey = yield first
+    ground = _Ground(course, survey)
+    return ground.chosen(ground.times(), fine=True)
+
+
 def pace(course: Course, budget: int) -> Pilots:
     """Even places. budget: the most places that are asked for, more than there are frames."""
     spare = budget - course.steps - 1
@@ -181,13 +204,22 @@ class _Ground:
     def __init__(self, course: Course, survey: Survey) -> None:
         self.course, self.survey = course, survey
         self.ticks = [_tick(course, place) for place in survey.places]
-        widths = np.diff(self.ticks)
-        self.line = Line(
-            _never_still(survey),
-            solid=frozenset(np.flatnonzero(widths <= _hair(course)).tolist()),
-        )
         # Where the keyframes are among the pilots.
         self.bounds = [bisect_left(survey.places, place) for place in course.places]
+        widths, squares = np.diff(self.ticks), _never_still(survey)
+        self.line = Line(
+            squares,
+            solid=frozenset(np.flatnonzero(widths <= _hair(course)).tolist()),
+            roughness=self._roughness(squares),
+        )
+
+    def _roughness(self, squares: Reals) -> Reals:
+        """(M - 1,): of each gap that of its stretch, so that no stretch depends on another."""
+        rough = np.empty(len(squares) - 1)
+        for a, b, _, _ in _stretches(self.course):
+            i, j = self.bounds[a], self.bounds[b]
+            rough[i:j] = roughness_of(squares[i : j + 1])
+        return rough
 
     # --- coarse to fine
 
@@ -248,21 +280,27 @@ class _Ground:
             price *= 2
         return None
 
-    def chosen(self, times: list[Fraction]) -> Paced:
-        """The frames, among the pilots."""
-        parts = [_Field(self, part, fine=False) for part in self._parts(times)]
-        ticks = [0, *(t for part in parts for t in part.ticks(0.0)[1:])]
-        pilots = [bisect_left(self.ticks, tick) for tick in ticks]
-        points = Points(np.array(pilots), np.zeros(len(pilots)))
+    def chosen(self, times: list[Fraction], *, fine: bool = False) -> Paced:
+        """The frames, among the pilots; fine: or between them, where that makes steps more even."""
+        fields = [_Field(self, part, fine=fine) for part in self._parts(times)]
+        ticks = [0, *(tick for field in fields for tick in field.ticks(_PRICES[0])[1:])]
+        points = self._points(ticks)
         distances = [
             float(self.line.between(points[n : n + 1], points[n + 1 : n + 2])[0, 0])
-            for n in range(len(pilots) - 1)
+            for n in range(len(ticks) - 1)
         ]
         return Paced(
-            places=tuple(self.survey.places[pilot] for pilot in pilots),
+            places=tuple(map(self._place, ticks)),
             distances=tuple(distances),
             jumps=self._jumps(distances),
         )
+
+    def _points(self, ticks: Sequence[int]) -> Points:
+        """Where places are on the line."""
+        known = np.array(self.ticks)
+        pilots = np.searchsorted(known, ticks, side="right") - 1
+        widths = np.append(np.diff(known), 1)
+        return Points(pilots, (np.array(ticks) - known[pilots]) / widths[pilots])
 
     def _jumps(self, distances: Sequence[float]) -> tuple[Jump, ...]:
         usual = float(np.median(distances))

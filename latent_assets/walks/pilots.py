@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
-from math import floor, sqrt
+from math import sqrt
 from typing import Any
 
 import numpy as np
@@ -18,11 +18,13 @@ import numpy.typing as npt
 from latent_assets.digests import digest_of
 from latent_assets.walks.pace import (
     PACE_VERSION,
-    Course,
     Jump,
     Paced,
+    Pilots,
     Survey,
+    lattice,
     pace,
+    pace_at_once,
     pilots_beside,
 )
 from latent_assets.walks.polyline import squares_of
@@ -112,7 +114,7 @@ def find_timeline(
     assert not isinstance(walk, GuidanceSweep)
     seen: dict[str, FrameRecipe] = {}
     axes = []
-    for axis, (course, points, extra) in enumerate(_axes(walk)):
+    for axis, (search, points) in enumerate(_axes(walk)):
 
         def recipes_at(place: Fraction, points: PilotPoints = points) -> list[FrameRecipe]:
             return [
@@ -120,7 +122,6 @@ def find_timeline(
                 for point in points(place)
             ]
 
-        search = pace(course, course.steps + 1 + extra)
         known: dict[Fraction, npt.NDArray[np.float32]] = {}
         wanted = next(search)
         while True:
@@ -152,11 +153,14 @@ def find_timeline(
     return Timeline(tuple(axes), len(seen))
 
 
-def _axes(walk: Walk) -> Iterator[tuple[Course, PilotPoints, int]]:
-    """Each axis, with how many of its pilots may be no frames in the end."""
+def _axes(walk: Walk) -> Iterator[tuple[Pilots, PilotPoints]]:
+    """Each axis: the search for its places, and the pictures of a place."""
     assert not isinstance(walk, GuidanceSweep)
     for course, points in zip(courses(walk), pilot_points(walk), strict=True):
-        yield course, points, _beside(walk)
+        if isinstance(walk, Grid):
+            yield pace_at_once(course, lattice(walk.grid_size)), points
+        else:
+            yield pace(course, course.steps + 1 + pilots_beside(walk.frames)), points
 
 
 def _frames_near(walk: Walk, axis: int, place: Fraction) -> list[int]:
@@ -164,17 +168,13 @@ def _frames_near(walk: Walk, axis: int, place: Fraction) -> list[int]:
     if not isinstance(walk, Grid):
         return [round(place * (walk.frames - 1 + is_closed(walk))) % walk.frames]
     last = walk.grid_size - 1
-    ends, along = (0, last), round(place * last)
-    cells = [(end, along) if axis == 0 else (along, end) for end in ends]
+    along, lines = round(place * last), [round(line * last) for line in lattice(walk.grid_size)]
+    cells = [(line, along) if axis == 0 else (along, line) for line in lines]
     return [row * walk.grid_size + column for row, column in cells]
 
 
-def _beside(walk: Walk) -> int:
-    if isinstance(walk, Grid):
-        side = walk.grid_size  # each takes two pictures, and there are two axes
-        return max(2, min(floor(0.1 * side * side), floor(3 * sqrt(side))))
-    return pilots_beside(walk.frames)
-
-
 def _at_most(walk: Walk) -> int:
-    return walk.frames + _beside(walk) * (4 if isinstance(walk, Grid) else 1)
+    if isinstance(walk, Grid):
+        corners = 4  # are frames in any case
+        return walk.frames + len(lattice(walk.grid_size)) ** 2 - corners
+    return walk.frames + pilots_beside(walk.frames)

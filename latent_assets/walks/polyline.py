@@ -1,8 +1,10 @@
 """The line through a walk's pilots in picture space, known by distances alone.
 
-What lies between two pilots is taken as straight: a point there is a sum of the two pictures. The
-distance of any two such points follows from the pilots' own distances, if these are Euclidean
-(Schoenberg 1935), so nothing need be rendered to try a place.
+What lies between two pilots is not rendered to be tried: it is taken to be the sum of the two
+pictures and, at right angles to that, something of its own that vanishes at both, as much as a
+Brownian bridge of a share of the gap (`Line.roughness`; Revuz and Yor, Continuous Martingales,
+ch. I). The expected squared distance of any two such points follows from the pilots' own distances,
+if these are Euclidean (Schoenberg 1935).
 """
 
 from __future__ import annotations
@@ -46,6 +48,9 @@ class Line:
     """(M, BAND): squared distance of pilot i to pilot i + 1 + column; inf beyond the last."""
     solid: frozenset[int] = frozenset()
     """Pilots from which to the next no place is left between: no frame can stand there."""
+    roughness: Reals | float = 0.0
+    """(M - 1,), or one for all gaps: from 0, straight, to 1, Brownian (half a gap is 0.7 of it
+    long)."""
 
     def __len__(self) -> int:
         return len(self.squares)
@@ -69,7 +74,9 @@ class Line:
         """
         i, j = a.pilots[..., :, None], b.pilots[..., None, :]
         s, t = a.shares[..., :, None], b.shares[..., None, :]
-        total = -s * (1 - s) * self._edges[i] - t * (1 - t) * self._edges[j]
+        total = -s * (1 - s) * self._straight[i] - t * (1 - t) * self._straight[j]
+        # Two points of one gap share a part of what is the gap's own.
+        total -= 2 * np.where(i == j, s * (1 - t) * self._own[i], 0.0)
         for p, u in ((i, 1 - s), (i + 1, s)):
             for q, v in ((j, 1 - t), (j + 1, t)):
                 column = q - p + 1
@@ -89,12 +96,12 @@ class Line:
             if after >= square:
                 if j in self.solid:  # stand before it, or if that is where we stand, behind it
                     return (j + 1, 0.0) if 4 * before < square else (j, 0.0)
-                edge = self._rows[j][0]
+                # Squared distances along a gap are quadratic in the share of it that is passed.
+                straight, own = self._parts[j]
                 if i == j:
-                    return _ordered(j, share + radius / sqrt(edge))
-                # |point - (1 - t) pilot j - t pilot j+1| = radius: the later of the roots in t
-                half, rest = (after - before - edge) / 2, before - square
-                return _ordered(j, (sqrt(max(half * half - edge * rest, 0.0)) - half) / edge)
+                    return _ordered(j, share + _later_root(straight, own, -square))
+                slope = after - before - straight
+                return _ordered(j, _later_root(straight, slope, before - square))
             before = after
         return None if i + BAND >= last else (i + BAND, 0.0)
 
@@ -110,17 +117,28 @@ class Line:
         if not share:
             return rows[i][apart - 1] if apart else 0.0
         if not apart:
-            return share * share * rows[i][0]
+            straight, own = self._parts[i]
+            return (straight * share + own) * share
         near = rows[i + 1][apart - 2] if apart > 1 else 0.0
-        return (1 - share) * (rows[i][apart - 1] - share * rows[i][0]) + share * near
+        return (1 - share) * (rows[i][apart - 1] - share * self._parts[i][0]) + share * near
 
     @cached_property
     def _rows(self) -> list[list[float]]:
         return self.squares.tolist()
 
     @cached_property
-    def _edges(self) -> Reals:
-        return np.append(self.squares[:-1, 0], 0.0)
+    def _straight(self) -> Reals:
+        """(M,): of each gap's square the part that is straight, 0 behind the last pilot."""
+        return np.append((1 - self.roughness) * self.squares[:-1, 0], 0.0)
+
+    @cached_property
+    def _own(self) -> Reals:
+        """(M,): the part that is a bridge between the pilots."""
+        return np.append(self.roughness * self.squares[:-1, 0], 0.0)
+
+    @cached_property
+    def _parts(self) -> list[tuple[float, float]]:
+        return list(zip(self._straight.tolist(), self._own.tolist(), strict=True))
 
     @cached_property
     def _table(self) -> Reals:
@@ -130,8 +148,33 @@ class Line:
         return np.concatenate([back, np.zeros_like(back), self.squares, beyond], axis=1)
 
 
+def _later_root(a: float, b: float, c: float) -> float:
+    """Of a t^2 + b t + c, where a >= 0 and c <= 0; written so that a may vanish."""
+    root = sqrt(max(b * b - 4 * a * c, 0.0))
+    return 2 * c / (-b - root) if b > 0 else (root - b) / (2 * a)
+
+
 def _ordered(pilot: int, share: float) -> Point:
     return (pilot + 1, 0.0) if share >= 1 else (pilot, max(share, 0.0))
+
+
+def roughness_of(squares: Reals) -> float:
+    """How far pilots stand from the straight line between their neighbours: `Line.roughness`.
+
+    squares: (M, BAND), as `Line` has them, of the pilots of one stretch. Where the way is Brownian,
+    a pilot at a share s of the way between its neighbours is expected s (1 - s) of their squared
+    distance off it; the median over the pilots of what is found in relation to that, 1 at most.
+    """
+    before, after, both = squares[:-2, 0], squares[1:-1, 0], squares[:-2, 1]
+    seen = both > 0
+    before, after, both = before[seen], after[seen], both[seen]
+    share = np.clip((both + before - after) / (2 * both), 0.0, 1.0)
+    inner = (share > 0) & (share < 1)
+    if not inner.any():
+        return 0.0
+    share, before, both = share[inner], before[inner], both[inner]
+    off = before - share * share * both
+    return float(np.clip(np.median(off / (share * (1 - share) * both)), 0.0, 1.0))
 
 
 def squares_of(points: npt.NDArray[np.float32]) -> Reals:

@@ -10,7 +10,7 @@ from math import lcm
 from typing import NamedTuple
 
 from latent_assets.errors import UnpacedError
-from latent_assets.walks.pace import TICKS, Course
+from latent_assets.walks.pace import TICKS, Course, lattice
 from latent_assets.walks.paths import bilinear_weights
 from latent_assets.walks.points import (
     Arc,
@@ -122,15 +122,15 @@ PilotPoints = Callable[[Fraction], list[FramePoint]]
 def pilot_points(walk: Interpolation | Grid | PromptWalk | NoiseLoop) -> list[PilotPoints]:
     """For each of the walk's `courses`, the frames of a place.
 
-    Of a path one; of a grid's columns those at the top and at the bottom, of its rows those at the
-    left and at the right: the edges, on which the grid's own frames stand too.
+    Of a path one; of a grid's column or row those at its crossings with the lines of `lattice`: a
+    line within says what the edges do not know, and a frame stands on a crossing of two lines that
+    are chosen.
     """
     if isinstance(walk, Grid):
-        cell = _cell(walk)
-        ends = (Fraction(0), Fraction(1))
+        cell, lines = _cell(walk), lattice(walk.grid_size)
         return [
-            lambda place: [cell(place, end, "pilot") for end in ends],
-            lambda place: [cell(end, place, "pilot") for end in ends],
+            lambda place: [cell(place, line, "pilot") for line in lines],
+            lambda place: [cell(line, place, "pilot") for line in lines],
         ]
     point = _point(walk)
     return [lambda place: [point(place % 1 if walk.is_loop else place)]]

@@ -3,6 +3,7 @@
 import json
 from fractions import Fraction
 
+import numpy as np
 import pytest
 from fakes import fake_studio
 from hypothesis import given, settings
@@ -13,7 +14,7 @@ from latent_assets.pacing import make_timeline
 from latent_assets.rendering import RenderResult, render_frames
 from latent_assets.studio import WalkSpec, key_of_timeline
 from latent_assets.walks.loading import parse_walk
-from latent_assets.walks.pilots import Timeline
+from latent_assets.walks.pilots import Timeline, find_timeline
 from latent_assets.walks.route import is_closed, prompt_frames
 from latent_assets.walks.schema import WALK_ADAPTER
 
@@ -72,6 +73,30 @@ def test_every_kind_is_paced_and_keeps_the_frames_of_its_prompts(tmp_path, docum
     text = WALK_ADAPTER.dump_python(spec.walk, mode="json")
     assert WALK_ADAPTER.validate_python(json.loads(json.dumps(text))) == spec.walk
     assert not spec.has_timeline
+
+
+def test_a_grid_is_paced_by_what_lies_within_it_not_by_its_edges_alone(tmp_path):
+    """Most happens halfway between the upper and the lower edge, which move evenly themselves."""
+    studio = fake_studio(tmp_path)
+    document = {"kind": "grid", "prompts": ["a", "b", "c", "d"], "grid_size": 8}
+    spec = specify(studio, document)
+
+    def features(recipe):
+        share = {prompt: float(weight) for weight, prompt in recipe.context.terms}
+        u = share.get("b", 0) + share.get("d", 0)
+        v = share.get("c", 0) + share.get("d", 0)
+        return np.float32([0.2 * u, 0.2 * v, 4 * v * (1 - v) / (1 + np.exp(6 - 12 * u))])
+
+    def across(spec):
+        """The mean steps from column to column."""
+        seen = np.stack([features(recipe) for recipe in spec.recipes()]).reshape(8, 8, -1)
+        return np.linalg.norm(np.diff(seen, axis=1), axis=-1).mean(axis=0)
+
+    timeline = find_timeline(spec.walk, spec.rendering, lambda some: list(map(features, some)))
+    steps = across(spec.at(timeline.places(loop=False)))
+    before = across(specify(studio, document, "uniform"))
+    assert steps.std() / steps.mean() < 0.6 * before.std() / before.mean()
+    assert timeline.pilots == 25
 
 
 @settings(max_examples=12, deadline=None)

@@ -9,8 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from latent_assets.walks.even_steps import Choice, walk
-from latent_assets.walks.pace import DEPTH, Course, Paced, Survey, pace, pilots_beside
-from latent_assets.walks.polyline import BAND, Line, Points, squares_of
+from latent_assets.walks.pace import (
+    DEPTH,
+    Course,
+    Paced,
+    Survey,
+    lattice,
+    pace,
+    pace_at_once,
+    pilots_beside,
+)
+from latent_assets.walks.polyline import BAND, Line, Points, roughness_of, squares_of
 
 
 def curve(seed, *, steepness=6.0, ways=6):
@@ -211,6 +220,77 @@ def test_between_points_the_distance_is_that_of_sums_of_pictures():
     far = Points(np.array([29]), np.array([0.0]))
     assert np.isinf(line.between(Points(np.array([0]), np.array([0.0])), far)).all()
     assert BAND < 29
+
+
+def brownian(parts, seed, ways=4000):
+    """(parts + 1, ways): so many random walks at once that what is found is what is expected."""
+    steps = np.random.default_rng(seed).normal(size=(parts, ways)) / np.sqrt(parts * ways)
+    return np.float32(np.concatenate([np.zeros((1, ways)), np.cumsum(steps, axis=0)]))
+
+
+def straight_way(parts):
+    return np.float32(np.linspace(0, 1, parts + 1)[:, None] * np.ones((1, 3)))
+
+
+def test_a_straight_way_has_no_roughness_and_a_brownian_one_all_of_it():
+    assert roughness_of(squares_of(straight_way(40))) == pytest.approx(0, abs=1e-3)
+    assert roughness_of(squares_of(brownian(40, seed=1))) == pytest.approx(1, abs=0.05)
+    rough = [straight_way(40)[:, :1], 0.5 * brownian(40, seed=1)]
+    between = roughness_of(squares_of(np.concatenate(rough, axis=1)))
+    assert 0.5 < between < 1  # of a step's square 1/1600 is straight, 1/160 is not
+    assert roughness_of(squares_of(np.zeros((9, 3), np.float32))) == 0
+    assert roughness_of(squares_of(np.eye(2, dtype=np.float32))) == 0
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_between_pilots_of_a_brownian_way_distances_are_foretold(seed):
+    """Every eighth place is a pilot; the others are known to the test alone."""
+    way = brownian(64, seed)
+    pilots = squares_of(way[::8])
+    line = Line(pilots, roughness=roughness_of(pilots))
+    places = np.arange(0, 64, 3)
+    stand = Points(places // 8, places % 8 / 8)
+    foretold = [line.between(stand[n : n + 1], stand[n + 1 : n + 2])[0, 0] for n in range(21)]
+    real = np.linalg.norm(np.diff(way[places], axis=0), axis=1)
+    assert foretold == pytest.approx(real, rel=0.06)
+    # And steps of one length lead to the places that stand equally far apart.
+    _, steps = walk(line, 0, 8, [1.0] * 16)
+    assert [i + share for i, share in steps] == pytest.approx(np.arange(17) / 2, abs=0.1)
+
+
+def test_steps_on_a_rough_way_are_even_where_pilots_lie_close_and_where_they_do_not():
+    """Chords say that a way is longer where more of it is known: frames would crowd there."""
+    way = brownian(960, seed=5)
+    found, turns = run(straight(30), lambda place: way[round(float(place) * 960)])
+    assert spread(found.distances) < 0.06
+    assert max(found.distances) < 1.2 * np.median(found.distances)
+    assert sum(map(len, turns)) <= 31 + pilots_beside(31)
+
+
+@pytest.mark.parametrize("side", range(2, 33))
+def test_a_grids_pilots_are_few_and_hold_its_edges(side):
+    lines = lattice(side)
+    assert (lines[0], lines[-1]) == (0, 1)
+    assert lines == sorted(set(lines))
+    assert all((2**DEPTH) % line.denominator == 0 for line in lines)
+    if side > 3:
+        assert side**2 + len(lines) ** 2 - 4 <= 1.4 * side**2
+    assert len(lines) >= min(side, 3)
+
+
+def test_one_look_suffices_for_places_between_pilots():
+    picture = curve(2, steepness=1.0)
+    course, first = straight(15), [F(k, 8) for k in range(9)]
+    search = pace_at_once(course, first)
+    assert next(search) == first
+    with pytest.raises(StopIteration) as ended:
+        search.send(Survey(tuple(first), squares_of(np.stack([picture(p) for p in first]))))
+    places = ended.value.value.places
+    assert len(places) == 16
+    assert (places[0], places[-1]) == (0, 1)
+    assert all(a < b for a, b in pairwise(places))
+    steps = [np.linalg.norm(picture(b) - picture(a)) for a, b in pairwise(places)]
+    assert spread(steps) < 0.6 * uniform_spread(picture, 15)
 
 
 def test_squares_are_the_same_whatever_the_number_of_points():

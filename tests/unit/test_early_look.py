@@ -176,7 +176,7 @@ def test_a_long_walk_shows_some_frames_from_all_over_it(studio):
 
 @pytest.mark.parametrize("kind", ["interpolation", "noise_loop", "grid"])
 def test_of_a_paced_walk_its_pilots_are_seen_and_then_its_frames(studio, kind):
-    length = {"grid_size": 3} if kind == "grid" else {"frames": 12}
+    length = {"grid_size": 5, "batch_size": 4} if kind == "grid" else {"frames": 12}
     spec, clock = specified(studio, kind=kind, pace="perceptual", **length), Clock()
     look = EarlyLook(studio, spec, clock=clock)
     known = []

@@ -35,7 +35,7 @@ _PRICES = (0.02, 0.002)
 """What a place that is yet to be rendered must gain, in squared relative error, to be chosen.
 
 One for each refinement: high at first, where distances are guessed and pilots can be frames; low
-at last, where they are known.
+at last, where they are known. After one look alone (`pace_at_once`) it is the first.
 """
 _TOO_DEAR = 2.0
 _LINES, _COARSE = 13, 64

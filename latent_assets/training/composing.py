@@ -53,15 +53,29 @@ class Chance:
     @classmethod
     def of(cls, number: int) -> Chance:
         """Draw it."""
-        rng = random.Random(number)  # noqa: S311 - no secrets in pictures
-        warm, bright = rng.uniform(-WARMTH, WARMTH), 1 + rng.uniform(-BRIGHTNESS, BRIGHTNESS / 2)
+        warm, bright, size, across, up, mirror, swap = open_questions(number)
+        warm = WARMTH * (2 * warm - 1)
+        bright = 1 - BRIGHTNESS + 1.5 * BRIGHTNESS * bright
         light = bright * np.array([1 + warm, 1, 1 - warm], np.float32)
-        size, across, up, mirror, swap = (rng.random() for _ in range(5))
         return cls(number, size, across, up, bool(round(mirror)), bool(round(swap)), light)
 
     def stage(self, background: str) -> Stage:
         """A background with this chance's details."""
-        return paint(background, random.Random(f"ground {self.number}"))  # noqa: S311
+        return paint(background, chance_of_ground(self.number))
+
+
+def open_questions(number: int) -> tuple[float, ...]:
+    """Seven shares in 0..1: warmth, brightness, size, across, up, mirrored, swapped.
+
+    Not the numbers that draw the record: what is to be seen says nothing of how.
+    """
+    rng = random.Random(f"chance {number}")  # noqa: S311 - no secrets in pictures
+    return tuple(rng.random() for _ in range(7))
+
+
+def chance_of_ground(number: int) -> random.Random:
+    """What the painters of backgrounds take their details from."""
+    return random.Random(f"ground {number}")  # noqa: S311
 
 
 def staged(chance: Chance, first: str, second: str, weight: float) -> Stage:

@@ -34,7 +34,7 @@ SPLITS = {"train": 0, "test": 1}
 class Shares:
     """What share of the pictures are blends, and of these blends of two things."""
 
-    blends: float = 0.32
+    blends: float = 0.45
     two_things: float = 0.6
     same_background: float = 0.6
     """Of the blends of two things: those where only the thing changes."""

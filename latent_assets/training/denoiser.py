@@ -2,8 +2,9 @@
 
 The denoiser predicts the velocity (Salimans & Ho 2022) with the min-SNR weight (Hang et al. 2023,
 gamma 5). Timesteps are stratified over a batch; some samples are pure noise, as the sampler's
-first step is. One caption in ten is left out, for guidance. The word vectors get noise, so that
-a word's neighbours mean nearly the same. A blend's context is the mixture of two captions'.
+first step is. The noise is tied to what chance decides in the picture (`coupling`). One caption in
+ten is left out, for guidance. The word vectors get noise, so that a word's neighbours mean nearly
+the same. A blend's context is the mixture of two captions'.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import numpy as np
 from latent_assets.diffusion.embedded import nets
 from latent_assets.diffusion.embedded.vocabulary import Vocabulary
 from latent_assets.diffusion.embedded.weights import (
+    GIST,
     WEIGHTS_FILE,
     WORD_VECTORS,
     Tensors,
@@ -29,6 +31,7 @@ from latent_assets.diffusion.embedded.weights import (
 from latent_assets.diffusion.schedule import NUM_TRAIN_TIMESTEPS, alphas_cumprod
 from latent_assets.training import dataset
 from latent_assets.training.backends import Random, compiled, prepare, random_numbers
+from latent_assets.training.coupling import LOOSE_BELOW, LOOSE_SHARE, coupled
 from latent_assets.training.cutouts import unpack
 from latent_assets.training.examples import Captioner, Examples, Latents, LiveLatents
 from latent_assets.training.parallel import Team
@@ -147,9 +150,10 @@ class DenoiserTask:
         self._noised = compiled(self.noised)
 
     def assign(self, tensors: Tensors) -> None:
-        """Start from weights."""
+        """Start from weights; what reads the gist begins anew where they have none."""
+        fresh = {name: tensor for name, tensor in self.tensors().items() if name.startswith(GIST)}
         for model in (self.context_encoder, self.denoiser):
-            assign_weights(model, tensors)
+            assign_weights(model, fresh | tensors)
 
     def batch(self) -> tuple[Tensor, ...]:
         """What `loss` takes."""
@@ -158,10 +162,10 @@ class DenoiserTask:
     def _noised_rows(self, size: int) -> tuple[Tensor, ...]:
         """Rows of the examples at random timesteps, without captions for some."""
         numbers = self._numbers
-        latents, tokens, weights = self._examples.draw(size)
-        noise = numbers.normal(*latents.shape)
+        latents, tokens, weights, codes = self._examples.draw(size)
+        noise, loose = numbers.normal(*latents.shape), numbers.uniform(size)
         places = (numbers.order(size) + numbers.uniform(size)) / size
-        seen, target, timesteps, importance = self._noised(latents, noise, places)
+        seen, target, timesteps, importance = self._noised(latents, noise, places, codes, loose)
         said = numbers.uniform(size)
         return seen, target, timesteps, importance, 0 * weights, tokens, weights, said
 
@@ -207,11 +211,12 @@ class DenoiserTask:
         return ops.mean(importance * errors)
 
     def noised(
-        self, latents: Tensor, noise: Tensor, places: Tensor
+        self, latents: Tensor, noise: Tensor, places: Tensor, codes: Tensor, loose: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """What the denoiser sees, the velocity it should say, the timestep, the weight.
 
-        latents, noise: (B, 16, 16, 16); places: (B,) in [0, 1), one in each of B equal parts.
+        latents, noise: (B, 16, 16, 16); places: (B,) in [0, 1), one in each of B equal parts;
+        codes: (B, 64), see `coupling`; loose: (B,) in [0, 1), small where late noise has none.
         """
         from keras import ops
 
@@ -227,6 +232,8 @@ class DenoiserTask:
         alphas = alphas[:, None, None, None]
         pure = ops.cast(timesteps >= PURE_NOISE_FROM, "float32")[:, None, None, None]
         signal, spread = ops.sqrt(alphas), ops.sqrt(1 - alphas)
+        free = ops.logical_and(timesteps < LOOSE_BELOW, loose < LOOSE_SHARE)
+        noise = ops.where(free[:, None, None, None], noise, coupled(noise, codes))
         seen = (1 - pure) * (signal * latents + spread * noise) + pure * noise
         target = (signal * seen - latents) / spread
         return seen, target, timesteps, importance

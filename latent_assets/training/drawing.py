@@ -9,7 +9,12 @@ import numpy as np
 
 from latent_assets.diffusion.embedded import nets
 from latent_assets.diffusion.embedded.vocabulary import Vocabulary
-from latent_assets.diffusion.embedded.weights import WORD_VECTORS, assign_weights, read_weights
+from latent_assets.diffusion.embedded.weights import (
+    WORD_VECTORS,
+    assign_weights,
+    read_weights,
+    reads_gist,
+)
 from latent_assets.training.sampling import Sampler, Sampling, noise_for
 
 
@@ -21,7 +26,7 @@ class Studio:
 
         tensors = read_weights(model)
         self.encoder, self.decoder = nets.build_encoder(), nets.build_decoder()
-        denoiser = nets.build_velocity_denoiser()
+        denoiser = nets.build_velocity_denoiser(reads_gist(tensors))
         context_encoder = nets.build_context_encoder()
         for network in (self.encoder, self.decoder, denoiser, context_encoder):
             assign_weights(network, tensors)

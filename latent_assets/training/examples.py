@@ -15,6 +15,7 @@ import numpy as np
 
 from latent_assets.diffusion.embedded.vocabulary import Vocabulary
 from latent_assets.training.captions import caption
+from latent_assets.training.coupling import codes_of
 from latent_assets.training.dataset import Record
 from latent_assets.training.pools import DevicePool
 from latent_assets.training.stream import CHUNK, Chunk, PictureStream
@@ -66,19 +67,20 @@ class Captioner:
 
 
 class Latents:
-    """Latents (N, 16, 16, 16) of the pictures on disk, with their records."""
+    """Latents (N, 16, 16, 16) of the pictures on disk, numbered from 0, with their records."""
 
     def __init__(self, latents: np.ndarray, records: list[Record], captioner: Captioner) -> None:
         self._latents, self._records, self._captioner = latents, records, captioner
+        self._codes = codes_of(range(len(records)))
         self._rng = np.random.default_rng(captioner.random.randrange(2**32))
 
     def draw(self, size: int) -> tuple[np.ndarray, ...]:
-        """(latents float32, tokens (B, 2, 16) int32, share of the second caption (B,))."""
+        """(latents float32, tokens (B, 2, 16) int32, share of the second caption (B,), codes)."""
         rows = self._rng.integers(0, len(self._records), size)
         records = [self._records[row] for row in rows]
         tokens = np.stack([self._captioner.tokens(record) for record in records])
         weights = np.array([record.weight for record in records], np.float32)
-        return self._latents[rows].astype(np.float32), tokens, weights
+        return self._latents[rows].astype(np.float32), tokens, weights, self._codes[rows]
 
     def tend(self) -> None:
         """See `Examples`: all latents are there."""
@@ -117,10 +119,10 @@ class LiveLatents:
         """As `Latents.draw`: one of each row's captions."""
         import torch
 
-        latents, tokens, weights = self._pool.draw(size)
+        latents, tokens, weights, codes = self._pool.draw(size)
         which = torch.randint(tokens.shape[1], (size,), device=place())
         chosen = tokens[torch.arange(size, device=place()), which]
-        return latents.float(), chosen.int(), weights
+        return latents.float(), chosen.int(), weights, codes
 
     def tend(self) -> None:
         """Encode a chunk, if one is ready."""
@@ -140,4 +142,4 @@ class LiveLatents:
 
     def _take(self, chunk: Chunk) -> None:
         latents = self._encode(chunk.pixels)
-        self._pool.add(latents.half(), chunk.tokens, chunk.weights)
+        self._pool.add(latents.half(), chunk.tokens, chunk.weights, chunk.codes)

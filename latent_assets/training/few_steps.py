@@ -145,7 +145,7 @@ class FewStepsTask(DenoiserTask):
 
     def _go_round(self) -> None:
         count = self._rounds.trajectories
-        _, *captions = self._examples.draw(count)
+        _, *captions, _ = self._examples.draw(count)
         noise = self._numbers.normal(count, *nets.LATENT_SHAPE)
         told, understood = self._told(*captions), self._understood(*captions)
         self._trajectories.add(noise, told, understood, tuple(captions))

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from latent_assets.diffusion.embedded.vocabulary import Vocabulary
+from latent_assets.training.coupling import codes_of
 from latent_assets.training.cutouts import Cutout
 from latent_assets.training.dataset import Composer, Record, caption_tokens
 
@@ -24,11 +25,15 @@ NICE = 10
 
 @dataclass(frozen=True)
 class Chunk:
-    """Some pictures: pixels (N, 256, 256, 3) uint8, tokens (N, 8, 2, 16), weights (N,) float32."""
+    """Some pictures: pixels (N, 256, 256, 3) uint8, tokens (N, 8, 2, 16), weights (N,) float32.
+
+    codes: (N, 64) float32, what chance decided in them (`coupling`).
+    """
 
     pixels: np.ndarray
     tokens: np.ndarray
     weights: np.ndarray
+    codes: np.ndarray
     records: list[Record]
 
 
@@ -51,7 +56,8 @@ def _compose(first: int) -> Chunk:
     tokens = caption_tokens(records, _Workshop.vocabulary, CAPTIONS, first)
     weights = np.array([record.weight for record in records], np.float32)
     pixels = np.stack([picture for picture, _ in made])
-    return Chunk(pixels, tokens.astype(np.int16), weights, records)
+    codes = codes_of(range(first, first + CHUNK))
+    return Chunk(pixels, tokens.astype(np.int16), weights, codes, records)
 
 
 class PictureStream:

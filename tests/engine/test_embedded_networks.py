@@ -10,10 +10,13 @@ import pytest
 
 from latent_assets.diffusion.embedded import load_embedded_model, model_info, nets
 from latent_assets.diffusion.embedded.weights import (
+    GIST,
     WEIGHTS_FILE,
     assign_weights,
     default_directory,
+    model_tensors,
     read_weights,
+    reads_gist,
 )
 from latent_assets.diffusion.schedule import alphas_cumprod
 from latent_assets.errors import ModelError
@@ -146,6 +149,19 @@ def test_a_tensor_of_another_shape_is_refused():
     del tensors["decoder/input/bias"]
     with pytest.raises(ModelError, match="has no tensor"):
         assign_weights(nets.build_decoder(), tensors)
+
+
+def test_what_reads_the_gist_begins_by_saying_nothing():
+    tensors = read_weights(default_directory())
+    assert not reads_gist(tensors)
+    without, reader = nets.build_denoiser(gist=False), nets.build_denoiser()
+    fresh = {name: tensor for name, tensor in model_tensors(reader).items() if GIST in name}
+    assert reads_gist(fresh)
+    assign_weights(without, tensors)
+    assign_weights(reader, fresh | tensors)
+    _, latents, timesteps = check_inputs()
+    inputs = [latents, nets.time_embedding(timesteps), np.zeros((2, 16, 192), np.float32)]
+    np.testing.assert_allclose(np.asarray(reader(inputs)), np.asarray(without(inputs)), atol=1e-4)
 
 
 def test_weights_file_is_small():

@@ -26,6 +26,7 @@ from latent_assets.diffusion.embedded.weights import (
     default_directory,
     read_model_card,
     read_weights,
+    reads_gist,
 )
 from latent_assets.diffusion.protocol import ModelInfo, OwnSampling
 
@@ -90,7 +91,7 @@ def load_embedded_model(directory: Path | None = None, fast: bool = False) -> Em
     info = model_info(directory, fast)
     tensors = read_weights(directory)
     context_encoder = nets.build_context_encoder()
-    denoiser = nets.build_denoiser(few=fast)
+    denoiser = nets.build_denoiser(fast, reads_gist(tensors))
     decoder = nets.build_decoder()
     for network in (context_encoder, denoiser, decoder):
         assign_weights(network, tensors)

@@ -48,6 +48,10 @@ ENCODER_WIDTHS = (48, 96, 160)
 """Channels of the encoder at 64x64, 32x32 and 16x16 positions."""
 DECODER_WIDTHS = (192, 128, 64)
 """Channels of the decoder at 16x16, 32x32 and 64x64 positions."""
+QUADRANTS = 2
+"""The latents are cut so often along each side for what the denoiser is told of them as a whole."""
+GIST_WIDTH = QUADRANTS * QUADRANTS * LATENT_CHANNELS
+GIST_HIDDEN = 192
 PATCH = 4
 """The encoder folds 4x4 pixels into one position."""
 
@@ -244,9 +248,35 @@ def _time_of(time: Tensor, name: str) -> Tensor:
     return _dense(_silu(_dense(time, TIME_WIDTH, f"{name}1")), TIME_WIDTH, f"{name}2")
 
 
-def _condition(time: Tensor, context: Tensor, few: Tensor | bool) -> Tensor:
-    """What every residual block is told: (B, 320) of the time and the whole prompt.
+def gist_pattern() -> np.ndarray:
+    """A chequerboard of 1 and -1, (16, 16, 1) float32: the direction in which pictures have least.
 
+    What is added to the latents along it is told from what the picture has there itself.
+    """
+    places = np.arange(LATENT_SIZE)
+    return (1 - 2.0 * ((places[:, None] + places) % 2))[..., None].astype(np.float32)
+
+
+def gist_of(latents: Tensor) -> Tensor:
+    """How much of the chequerboard each channel has in each quadrant: (B, 16, 16, 16) -> (B, 64).
+
+    Float32; of unit normal noise it is unit normal. In it the noise says what no prompt says: how
+    large a thing is, where it stands, how the light falls (see `training.coupling`).
+    """
+    from keras import ops
+
+    side = LATENT_SIZE // QUADRANTS
+    parts = ops.multiply(ops.cast(latents, "float32"), gist_pattern())
+    parts = ops.reshape(parts, (-1, QUADRANTS, side, QUADRANTS, side, LATENT_CHANNELS))
+    return ops.reshape(ops.mean(parts, axis=(2, 4)) * side, (-1, GIST_WIDTH))
+
+
+def _condition(
+    latents: Tensor, time: Tensor, context: Tensor, few: Tensor | bool, gist: bool
+) -> Tensor:
+    """What every residual block is told: (B, 320) of the time, the whole prompt and the latents.
+
+    gist: whether it is told of the latents, see `gist_of`.
     few: whether this is a step of the sampling with few steps; in training (B, 1), 1 or 0.
     """
     if isinstance(few, bool):
@@ -257,14 +287,19 @@ def _condition(time: Tensor, context: Tensor, few: Tensor | bool) -> Tensor:
     prompt = _dense(
         _silu(_dense(_summarise(context), TIME_WIDTH, "prompt1")), TIME_WIDTH, "prompt2"
     )
-    return _silu(time + prompt)
+    if not gist:
+        return _silu(time + prompt)
+    hidden = _silu(_dense(gist_of(latents), GIST_HIDDEN, "gist1"))
+    return _silu(time + prompt + _dense(hidden, TIME_WIDTH, "gist2", zero=True))
 
 
-def _u_net(latents: Tensor, time: Tensor, context: Tensor, few: Tensor | bool) -> Tensor:
+def _u_net(
+    latents: Tensor, time: Tensor, context: Tensor, few: Tensor | bool, gist: bool
+) -> Tensor:
     """The U-Net: 8x8 and 4x4 positions; (B, 16, 16, 16) -> velocity (B, 16, 16, 16)."""
     from keras import ops
 
-    told = _condition(time, context, few)
+    told = _condition(latents, time, context, few, gist)
     first = _conv(_fold(latents, 2), FINE_WIDTH, 3, "input")
     x = _residual_block(first, FINE_WIDTH, "down1", told)
     x = _image_attention(x, "down1_cross", context)
@@ -310,30 +345,32 @@ def _noise_of_velocity(velocity: Tensor, latents: Tensor, time: Tensor) -> Tenso
     return ops.sqrt(alpha) * velocity + ops.sqrt(1 - alpha) * latents
 
 
-def build_denoiser(few: bool = False) -> Any:
+def build_denoiser(few: bool = False, gist: bool = True) -> Any:
     """Model [latents (B, 16, 16, 16), time (B, 320), context (B, 16, 192)] -> noise like latents.
 
     few: for the sampling with few steps, which needs no guidance. Both share all weights but
-    those of the time's embedding.
+    those of the time's embedding. gist: whether it reads the gist of the latents, as weights do
+    whose noise was tied to the pictures in training.
     """
     import keras
 
     inputs = _denoiser_inputs()
     latents, time, context = inputs
-    velocity = _u_net(latents, time, context, few)
+    velocity = _u_net(latents, time, context, few, gist)
     return keras.Model(inputs, _noise_of_velocity(velocity, latents, time), name="denoiser")
 
 
-def build_velocity_denoiser() -> Any:
+def build_velocity_denoiser(gist: bool = True) -> Any:
     """The denoiser for training: [latents, time, context, few (B, 1)] -> velocity like latents.
 
-    few: 1 where a row is a step of the sampling with few steps, 0 where it is not.
+    few: 1 where a row is a step of the sampling with few steps, 0 where it is not. gist: see
+    `build_denoiser`.
     """
     import keras
 
     latents, time, context = _denoiser_inputs()
     few = keras.Input((1,), name="few")
-    velocity = _u_net(latents, time, context, few)
+    velocity = _u_net(latents, time, context, few, gist)
     return keras.Model([latents, time, context, few], velocity, name="denoiser")
 
 

@@ -22,6 +22,9 @@ WEIGHTS_FILE = "weights.safetensors"
 CARD_FILE = "model.json"
 WORD_VECTORS = "word_vectors"
 
+GIST = "denoiser/gist"
+"""How the names begin of what reads the noise's code; weights from before it have none."""
+
 Tensors = dict[str, np.ndarray]
 
 
@@ -63,6 +66,11 @@ def read_weights(directory: Path, verify: bool = True) -> Tensors:
                 "Restore it with `git checkout -- data/models/embedded`.",
             )
     return {name: tensor.astype(np.float32) for name, tensor in load_file(path).items()}
+
+
+def reads_gist(tensors: Tensors) -> bool:
+    """Whether the denoiser of these weights was taught to read the gist of the latents."""
+    return any(name.startswith(GIST) for name in tensors)
 
 
 def weight_names(model: Any) -> list[str]:

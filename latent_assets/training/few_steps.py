@@ -154,7 +154,7 @@ class FewStepsTask(DenoiserTask):
         """What `loss` takes: large steps, and rows of the first task."""
         from keras import ops
 
-        large = round(self._batch_size * LARGE_STEPS_SHARE)
+        large = min(round(self._batch_size * LARGE_STEPS_SHARE), self._batch_size - 1)
         start, goal, timesteps, tokens, weights = self._trajectories.draw(large)
         one = ops.ones_like(weights)
         start, goal = ops.cast(start, "float32"), ops.cast(goal, "float32")
@@ -171,10 +171,26 @@ def _few_like_many(weights: Tensors) -> Tensors:
     }
 
 
+def rounds_of(run: Run) -> Rounds:
+    """As many trajectories as what computes can take."""
+    return Rounds(1024, 6, 24, 65536) if backend() == "torch" else Rounds(run.batch_size)
+
+
 def work(team: Team, rank: int, run: Run, autoencoder: Path, model: Path, learned: Path) -> None:
     """One worker's share of the training; learned: the weights file of the denoiser."""
     prepare(run.precision)
     task = new_task(run, rank, load_tensors(autoencoder), Words.load(model))
     task.assign(load_tensors(learned))
-    rounds = Rounds(1024, 6, 24, 65536) if backend() == "torch" else Rounds(run.batch_size)
-    train(FewStepsTask(task, rounds), run, team, rank)
+    train(FewStepsTask(task, rounds_of(run)), run, team, rank)
+
+
+def work_together(
+    team: Team, rank: int, first: Run, run: Run, autoencoder: Path, model: Path
+) -> None:
+    """The same after the denoiser, `first`, with its examples and the graph of its step."""
+    prepare(run.precision)
+    task = new_task(first, rank, load_tensors(autoencoder), Words.load(model))
+    if first.init is not None:
+        task.assign(load_tensors(first.init))
+    learner = train(task, first, team, rank)
+    train(FewStepsTask(task, rounds_of(run)), run, team, rank, learner)

@@ -17,6 +17,7 @@ from latent_assets.diffusion.embedded.weights import (
     read_weights,
     reads_gist,
 )
+from latent_assets.training.weight_files import load_tensors
 
 pytestmark = [pytest.mark.slow, pytest.mark.engine]
 
@@ -67,3 +68,19 @@ def test_training_goes_on_from_exported_weights(tmp_path):
     options = tiny("--steps", "1", "--workers", "1", "--init", str(model))
     step(tmp_path, model, "denoiser", *options)
     assert (tmp_path / "denoiser" / "denoiser.safetensors").is_file()
+
+
+def test_denoiser_and_its_few_steps_are_trained_in_one_go(tmp_path):
+    model = default_directory()
+    step(tmp_path, model, "data", "--own-artwork", "--pictures", "8", "--test-pictures", "2")
+    options = tiny("--steps", "2", "--workers", "1", "--init", str(model))
+    log = step(tmp_path, model, "together", *options)
+    assert log.count("samples 4 sheet and weights written") == 2
+    first = load_tensors(tmp_path / "denoiser" / "denoiser.safetensors")
+    second = load_tensors(tmp_path / "few_steps" / "denoiser.safetensors")
+    assert first.keys() == second.keys()
+    # The second task went on from the first one; its mode began as the other one's.
+    for name in ("denoiser/time1/kernel", "denoiser/down1_conv1/kernel"):
+        assert 0 < np.abs(second[name] - first[name]).max() < 0.1, name
+    few, many = second["denoiser/few1/kernel"], first["denoiser/time1/kernel"]
+    assert 0 < np.abs(few - many).max() < 0.1

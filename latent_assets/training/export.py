@@ -117,16 +117,18 @@ def check_inputs() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def check_outputs(directory: Path) -> dict[str, np.ndarray]:
     """What the exported networks make of `check_inputs`; of the pictures each eighth pixel."""
+    from keras.ops import convert_to_numpy as numbers
+
     model = load_embedded_model(directory)
     fast = load_embedded_model(directory, fast=True)
     tokens, latents, timesteps = check_inputs()
-    context = np.asarray(model.text_encoder(tokens)).astype(np.float16).astype(np.float32)
+    context = numbers(model.text_encoder(tokens)).astype(np.float16).astype(np.float32)
     inputs = [latents, nets.time_embedding(timesteps), context]
     return {
         "context": context,
-        "noise": np.asarray(model.denoiser(inputs)),
-        "few_steps_noise": np.asarray(fast.denoiser(inputs)),
-        "picture": np.asarray(model.decoder(latents))[:, ::8, ::8],
+        "noise": numbers(model.denoiser(inputs)),
+        "few_steps_noise": numbers(fast.denoiser(inputs)),
+        "picture": numbers(model.decoder(latents))[:, ::8, ::8],
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from latent_assets.diffusion.embedded.vocabulary import Vocabulary
@@ -58,7 +59,7 @@ def autoencoder(options: argparse.Namespace) -> None:
 def denoiser(options: argparse.Namespace) -> None:
     """Train text encoder and denoiser."""
     prepare()
-    run = _run(options, "denoiser", batch_size=24, learning_rate=1.2e-3, average=0.998)
+    run = _denoiser_run(options)
     team = _team(options, denoiser_task.count_parameters())
     run_team(team, denoiser_task.work, run, *_codec_and_words(options, run))
 
@@ -66,7 +67,7 @@ def denoiser(options: argparse.Namespace) -> None:
 def few_steps(options: argparse.Namespace) -> None:
     """Teach the denoiser to draw in four steps as well."""
     prepare()
-    run = _run(options, "few_steps", batch_size=24, learning_rate=6e-4, average=0.998)
+    run = _few_steps_run(options, options.minutes)
     team = _team(options, denoiser_task.count_parameters())
     learned = run.init or options.work / "denoiser" / "denoiser.safetensors"
     run_team(team, few_steps_task.work, run, *_codec_and_words(options, run), learned)
@@ -75,11 +76,18 @@ def few_steps(options: argparse.Namespace) -> None:
 def together(options: argparse.Namespace) -> None:
     """Train the denoiser and then its four steps in one go, which saves minutes on a GPU."""
     prepare()
-    first = _run(options, "denoiser", batch_size=24, learning_rate=1.2e-3, average=0.998)
-    options = argparse.Namespace(**vars(options) | {"minutes": options.few_minutes})
-    run = _run(options, "few_steps", batch_size=24, learning_rate=6e-4, average=0.998)
+    first, run = _denoiser_run(options), _few_steps_run(options, options.few_minutes)
     team = _team(options, denoiser_task.count_parameters())
     run_team(team, few_steps_task.work_together, first, run, *_codec_and_words(options, first))
+
+
+def _denoiser_run(options: argparse.Namespace) -> Run:
+    return _run(options, "denoiser", batch_size=24, learning_rate=1.2e-3, average=0.998)
+
+
+def _few_steps_run(options: argparse.Namespace, minutes: float) -> Run:
+    run = _run(options, "few_steps", batch_size=24, learning_rate=6e-4, average=0.998)
+    return replace(run, budget=replace(run.budget, minutes=minutes))
 
 
 def _codec_and_words(options: argparse.Namespace, run: Run) -> tuple[Path, Path]:

@@ -14,7 +14,6 @@ as well.
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterable
 from statistics import NormalDist
 from typing import Any
@@ -46,8 +45,7 @@ def codes_of(numbers: Iterable[int]) -> np.ndarray:
 
 def _shares(number: int) -> list[float]:
     """(64,) in 0..1: first what the thing and the light take, then the ground."""
-    asked = open_questions(number)
-    ground: random.Random = chance_of_ground(number)
+    asked, ground = open_questions(number), chance_of_ground(number)
     return [*asked, *(ground.random() for _ in range(nets.GIST_WIDTH - len(asked)))]
 
 

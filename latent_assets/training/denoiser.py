@@ -293,16 +293,20 @@ def decoder_of(autoencoder: Tensors) -> Any:
 
 
 def work(team: Team, rank: int, run: Run, autoencoder: Path, model: Path) -> None:
-    """One worker's share of the training; worker 0 leaves the weights in the run's folder.
+    """One worker's share of the training; worker 0 leaves the weights in the run's folder."""
+    train(begun(run, rank, autoencoder, model), run, team, rank)
+
+
+def begun(run: Run, rank: int, autoencoder: Path, model: Path) -> DenoiserTask:
+    """The task as it begins, from the run's initial weights if it has any.
 
     autoencoder: a weights file; model: where the vocabulary and the word vectors lie.
     """
     prepare(run.precision)
-    codec, words = load_tensors(autoencoder), Words.load(model)
-    task = new_task(run, rank, codec, words)
+    task = new_task(run, rank, load_tensors(autoencoder), Words.load(model))
     if run.init is not None:
         task.assign(load_tensors(run.init))
-    train(task, run, team, rank)
+    return task
 
 
 def new_task(run: Run, rank: int, codec: Tensors, words: Words) -> DenoiserTask:

@@ -22,8 +22,8 @@ import numpy as np
 from latent_assets.diffusion.embedded import nets
 from latent_assets.diffusion.embedded.weights import Tensors, assign_weights
 from latent_assets.diffusion.schedule import alphas_cumprod
-from latent_assets.training.backends import backend, compiled, prepare
-from latent_assets.training.denoiser import DenoiserTask, Words, new_task
+from latent_assets.training.backends import backend, compiled
+from latent_assets.training.denoiser import DenoiserTask, begun
 from latent_assets.training.parallel import Team
 from latent_assets.training.pools import Pool, new_pool
 from latent_assets.training.sampling import CLEAN, Denoising, Sampling, few_steps
@@ -178,8 +178,7 @@ def rounds_of(run: Run) -> Rounds:
 
 def work(team: Team, rank: int, run: Run, autoencoder: Path, model: Path, learned: Path) -> None:
     """One worker's share of the training; learned: the weights file of the denoiser."""
-    prepare(run.precision)
-    task = new_task(run, rank, load_tensors(autoencoder), Words.load(model))
+    task = begun(run, rank, autoencoder, model)
     task.assign(load_tensors(learned))
     train(FewStepsTask(task, rounds_of(run)), run, team, rank)
 
@@ -188,9 +187,6 @@ def work_together(
     team: Team, rank: int, first: Run, run: Run, autoencoder: Path, model: Path
 ) -> None:
     """The same after the denoiser, `first`, with its examples and the graph of its step."""
-    prepare(run.precision)
-    task = new_task(first, rank, load_tensors(autoencoder), Words.load(model))
-    if first.init is not None:
-        task.assign(load_tensors(first.init))
+    task = begun(first, rank, autoencoder, model)
     learner = train(task, first, team, rank)
     train(FewStepsTask(task, rounds_of(run)), run, team, rank, learner)

@@ -135,6 +135,7 @@ def _run(
         learning_rate=options.learning_rate or learning_rate,
         average=average,
         report_minutes=options.report_minutes,
+        gentle=getattr(options, "gentle", 1.0),
         compiled=options.fused,
     )
     init = None
@@ -153,6 +154,13 @@ def _run(
         getattr(options, "artwork", None),
         getattr(options, "processes", 1),
     )
+
+
+def _share(text: str) -> float:
+    share = float(text)
+    if not 0 <= share <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not from 0 to 1")
+    return share
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -183,6 +191,9 @@ def _parser() -> argparse.ArgumentParser:
                 "--artwork", type=Path, help="compose pictures of this file meanwhile (torch)"
             )
             sub.add_argument("--processes", type=int, default=2, help="processes that compose")
+            sub.add_argument(
+                "--gentle", type=_share, default=1.0, help="share of the rate for what --init knows"
+            )
         sub.add_argument("--minutes", type=float, default=60.0, help="budget by the clock")
         if step is together:
             sub.add_argument(
@@ -192,7 +203,11 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("--learning-rate", type=float, help="the highest one")
         sub.add_argument("--workers", type=int, default=2, help="processes, one core each")
         sub.add_argument("--batch-size", type=int, help="samples of one worker's step")
-        sub.add_argument("--precision", default="mixed_bfloat16", help="Keras dtype policy")
+        sub.add_argument(
+            "--precision",
+            default="mixed_bfloat16",
+            help="Keras dtype policy; float32 is faster on a processor that has no bfloat16",
+        )
         sub.add_argument("--report-minutes", type=float, default=5.0)
         sub.add_argument("--resume", action="store_true", help="go on from the checkpoint")
         sub.add_argument("--init", type=Path, help="start from exported weights")

@@ -34,6 +34,7 @@ from latent_assets.training.backends import Random, compiled, prepare, random_nu
 from latent_assets.training.coupling import LOOSE_BELOW, LOOSE_SHARE, coupled
 from latent_assets.training.cutouts import unpack
 from latent_assets.training.examples import Captioner, Examples, Latents, LiveLatents
+from latent_assets.training.flat import learning_shares
 from latent_assets.training.parallel import Team
 from latent_assets.training.sampling import Sampler, Sampling, many_steps, noise_for
 from latent_assets.training.sheets import write_sheet
@@ -148,12 +149,18 @@ class DenoiserTask:
         self._sampler = Sampler(self.denoiser, decoder)
         self._encode = compiled(lambda *inputs: self.context_encoder(list(inputs)))
         self._noised = compiled(self.noised)
+        self._known: frozenset[str] = frozenset()
 
     def assign(self, tensors: Tensors) -> None:
         """Start from weights; what reads the gist begins anew where they have none."""
         fresh = {name: tensor for name, tensor in self.tensors().items() if name.startswith(GIST)}
         for model in (self.context_encoder, self.denoiser):
             assign_weights(model, fresh | tensors)
+        self._known = frozenset(tensors)
+
+    def shares(self, gentle: float) -> np.ndarray | None:
+        """See `flat.learning_shares`: what was assigned learns gently, what began anew does not."""
+        return learning_shares(self.models, self._known, gentle)
 
     def batch(self) -> tuple[Tensor, ...]:
         """What `loss` takes."""
@@ -294,7 +301,8 @@ def decoder_of(autoencoder: Tensors) -> Any:
 
 def work(team: Team, rank: int, run: Run, autoencoder: Path, model: Path) -> None:
     """One worker's share of the training; worker 0 leaves the weights in the run's folder."""
-    train(begun(run, rank, autoencoder, model), run, team, rank)
+    task = begun(run, rank, autoencoder, model)
+    train(task, run, team, rank, shares=task.shares(run.budget.gentle))
 
 
 def begun(run: Run, rank: int, autoencoder: Path, model: Path) -> DenoiserTask:

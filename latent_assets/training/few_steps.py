@@ -30,7 +30,7 @@ from latent_assets.training.sampling import CLEAN, Denoising, Sampling, few_step
 from latent_assets.training.trainer import Run, train
 from latent_assets.training.weight_files import load_tensors
 
-TEACHER_GUIDANCE = 2.5
+TEACHER_GUIDANCE = 2.0
 SMALL_STEPS = 6
 """Steps of the teacher within each of the learner's."""
 LARGE_STEPS_SHARE = 0.75
@@ -109,14 +109,19 @@ class Rounds:
 
 
 class FewStepsTask(DenoiserTask):
-    """The denoiser in both modes. It goes on from what another task has learned."""
+    """The denoiser in both modes. It goes on from what another task has learned.
+
+    taught: whether its weights know the few steps already, and are to go on from there; otherwise
+    that mode begins as the other one is.
+    """
 
     sampling: Sampling = few_steps()
 
-    def __init__(self, learned: DenoiserTask, rounds: Rounds) -> None:
+    def __init__(self, learned: DenoiserTask, rounds: Rounds, taught: bool) -> None:
         self.__dict__.update(learned.__dict__)
         weights = learned.tensors()
-        self.assign(weights | _few_like_many(weights))
+        if not taught:
+            self.assign(weights | _few_like_many(weights))
         teacher, reader = nets.build_velocity_denoiser(), nets.build_context_encoder()
         for network in (teacher, reader):
             assign_weights(network, weights)
@@ -180,7 +185,8 @@ def work(team: Team, rank: int, run: Run, autoencoder: Path, model: Path, learne
     """One worker's share of the training; learned: the weights file of the denoiser."""
     task = begun(run, rank, autoencoder, model)
     task.assign(load_tensors(learned))
-    train(FewStepsTask(task, rounds_of(run)), run, team, rank)
+    few = FewStepsTask(task, rounds_of(run), run.init is not None)
+    train(few, run, team, rank, shares=task.shares(run.budget.gentle))
 
 
 def work_together(
@@ -188,5 +194,6 @@ def work_together(
 ) -> None:
     """The same after the denoiser, `first`, with its examples and the graph of its step."""
     task = begun(first, rank, autoencoder, model)
-    learner = train(task, first, team, rank)
-    train(FewStepsTask(task, rounds_of(run)), run, team, rank, learner)
+    learner = train(task, first, team, rank, shares=task.shares(first.budget.gentle))
+    few = FewStepsTask(task, rounds_of(run), first.init is not None)
+    train(few, run, team, rank, learner)

@@ -6,10 +6,12 @@ so the gradient, the optimizer's state and the moving average are vectors too.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
+
+from latent_assets.diffusion.embedded.weights import named_weights
 
 Tensor = Any
 
@@ -28,6 +30,30 @@ def assign_flat(variables: Sequence[Any], flat: Tensor) -> None:
         size = int(np.prod(variable.shape))
         variable.assign(flat[start : start + size].reshape(variable.shape))
         start += size
+
+
+def part_way(old: Tensor, new: Tensor, shares: Tensor | None) -> Tensor:
+    """From `old` towards `new`, for each number by its share of the way; all the way if None."""
+    return new if shares is None else old + shares * (new - old)
+
+
+def learning_shares(
+    models: Sequence[Any], known: Collection[str], gentle: float
+) -> np.ndarray | None:
+    """Of the learning rate: `gentle` for the weights named in `known`, all of it for the others.
+
+    For each trained number, float32, as `flattened` has them; None if all learn alike. So what
+    begins anew is learned fast, and what is known is hardly disturbed meanwhile.
+    """
+    if gentle == 1:
+        return None
+    names = {id(weight): name for model in models for name, weight in named_weights(model).items()}
+    trained = [weight for model in models for weight in model.trainable_variables]
+    parts = [
+        np.full(weight.shape, gentle if names[id(weight)] in known else 1, np.float32)
+        for weight in trained
+    ]
+    return np.concatenate([part.ravel() for part in parts])
 
 
 def loss_of_flat(

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from latent_assets.training.flat import flattened, loss_of_flat
+from latent_assets.training.flat import flattened, loss_of_flat, part_way
 from latent_assets.training.parallel import Team
 
 
@@ -15,13 +15,19 @@ class TensorFlowSteps:
     """The weights as a vector, their moving average, and the optimizer's state."""
 
     def __init__(
-        self, loss: Callable[..., Any], variables: Sequence[Any], optimizer: Any, compiled: bool
+        self,
+        loss: Callable[..., Any],
+        variables: Sequence[Any],
+        optimizer: Any,
+        compiled: bool,
+        shares: np.ndarray | None = None,
     ) -> None:
         import keras
         import tensorflow as tf
 
         del compiled  # XLA was measured to slow these networks on a CPU
         self._loss, self._variables, self._optimizer = loss, variables, optimizer
+        self._shares = shares
         start = flattened(variables)
         self._flat = keras.Variable(start, name="flat")
         self._average = keras.Variable(start, trainable=False, name="average")
@@ -39,7 +45,11 @@ class TensorFlowSteps:
         return loss, tape.gradient(loss, flat)
 
     def _update(self, gradient: Any, keep: Any) -> None:
+        import tensorflow as tf
+
+        before = tf.identity(self._flat.value)
         self._optimizer.apply([gradient], [self._flat])
+        self._flat.assign(part_way(before, self._flat.value, self._shares))
         self._average.assign(keep * self._average.value + (1 - keep) * self._flat.value)
 
     def learn(

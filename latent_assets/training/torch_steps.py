@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from latent_assets.training.flat import flattened, loss_of_flat
+from latent_assets.training.flat import flattened, loss_of_flat, part_way
 from latent_assets.training.parallel import Team
 
 logger = logging.getLogger(__name__)
@@ -189,12 +189,18 @@ class TorchSteps:
     """The weights as a vector, their moving average, and the optimizer's state."""
 
     def __init__(
-        self, loss: Callable[..., Any], variables: Sequence[Any], optimizer: Any, compiled: bool
+        self,
+        loss: Callable[..., Any],
+        variables: Sequence[Any],
+        optimizer: Any,
+        compiled: bool,
+        shares: np.ndarray | None = None,
     ) -> None:
         import keras
         import torch
 
         self._loss, self._variables, self._optimizer = loss, variables, optimizer
+        self._shares = None if shares is None else torch.as_tensor(shares, device=place())
         start = flattened(variables)
         optimizer.build([keras.Variable(start, name="flat")])
         self._kept = [torch.tensor(start, device=place()) for _ in range(2)]
@@ -212,7 +218,9 @@ class TorchSteps:
         loss = loss_of_flat(self._loss, self._variables, leaf, *batch)
         (gradient,) = torch.autograd.grad(loss, [leaf])
         with torch.no_grad():
+            before = flat.clone()  # Keras's optimizers change it in place here
             (new,), state = self._optimizer.stateless_apply(optimizer_state, [gradient], [flat])
+            new = part_way(before, new, self._shares)
             for old, value in zip((flat, *optimizer_state), (new, *state), strict=True):
                 if old is not value:
                     old.copy_(value)

@@ -64,6 +64,8 @@ class Budget:
     beta_1: float = 0.9
     beta_2: float = 0.97
     report_minutes: float = 5.0
+    gentle: float = 1.0
+    """Share of the learning rate for layers whose weights are known at the start."""
     compiled: bool = False
     """Whether torch's compiler fuses the kernels of a step (a minute, before the first step)."""
 
@@ -103,7 +105,7 @@ def learning_rate(budget: Budget, step: int, progress: float) -> float:
 class Learner:
     """Takes the steps: `tensorflow_steps` or `torch_steps` does the arithmetic."""
 
-    def __init__(self, task: Task, budget: Budget) -> None:
+    def __init__(self, task: Task, budget: Budget, shares: np.ndarray | None = None) -> None:
         import keras
 
         self._budget = budget
@@ -116,7 +118,7 @@ class Learner:
             global_clipnorm=1.0,
         )
         steps = TensorFlowSteps if backend() == "tensorflow" else TorchSteps
-        self._steps = steps(task.loss, self.variables, optimizer, budget.compiled)
+        self._steps = steps(task.loss, self.variables, optimizer, budget.compiled, shares)
         self.samples = 0
         self.step = 0
 
@@ -153,15 +155,23 @@ class Learner:
             self._steps.restore(dict(arrays))
 
 
-def train(task: Task, run: Run, team: Team, rank: int, learner: Learner | None = None) -> Learner:
+def train(
+    task: Task,
+    run: Run,
+    team: Team,
+    rank: int,
+    learner: Learner | None = None,
+    shares: np.ndarray | None = None,
+) -> Learner:
     """Train until the budget is spent; leaves the averaged weights in the task's models.
 
     Worker 0 writes `checkpoint.npz`, sample sheets and the log. learner: one that has learned
-    another task of the same loss and models; its graph is there already.
+    another task of the same loss and models; its graph is there already. shares: for each trained
+    number (as `flat.flattened` has them, float32) its share of the learning rate; None: all of it.
     """
     budget, folder = run.budget, run.folder
     if learner is None:
-        learner = Learner(task, budget)
+        learner = Learner(task, budget, shares)
     else:
         learner.start_again(budget)
     checkpoint = folder / "checkpoint.npz"

@@ -73,34 +73,31 @@ def reads_gist(tensors: Tensors) -> bool:
     return any(name.startswith(GIST) for name in tensors)
 
 
-def weight_names(model: Any) -> list[str]:
-    """Names of a model's weights in the order of `model.weights`: `model/layer/weight`."""
-    return [
-        f"{model.name}/{layer.name}/{weight.name}"
+def named_weights(model: Any) -> dict[str, Any]:
+    """A model's Keras variables by name, `model/layer/weight`, in the order of its layers."""
+    return {
+        f"{model.name}/{layer.name}/{weight.name}": weight
         for layer in model.layers
         for weight in layer.weights
-    ]
+    }
 
 
 def model_tensors(model: Any) -> Tensors:
     """A model's weights by name."""
-    values = [weight.numpy() for layer in model.layers for weight in layer.weights]
-    return dict(zip(weight_names(model), values, strict=True))
+    return {name: weight.numpy() for name, weight in named_weights(model).items()}
 
 
 def assign_weights(model: Any, tensors: Tensors) -> None:
     """Give a model its weights; one that is missing or of another shape is an error."""
-    for layer in model.layers:
-        for weight in layer.weights:
-            name = f"{model.name}/{layer.name}/{weight.name}"
-            if name not in tensors:
-                raise ModelError(f"the weights file has no tensor {name!r}")
-            if tuple(tensors[name].shape) != tuple(weight.shape):
-                raise ModelError(
-                    f"tensor {name!r} has shape {tuple(tensors[name].shape)},"
-                    f" the network wants {tuple(weight.shape)}"
-                )
-            weight.assign(tensors[name])
+    for name, weight in named_weights(model).items():
+        if name not in tensors:
+            raise ModelError(f"the weights file has no tensor {name!r}")
+        if tuple(tensors[name].shape) != tuple(weight.shape):
+            raise ModelError(
+                f"tensor {name!r} has shape {tuple(tensors[name].shape)},"
+                f" the network wants {tuple(weight.shape)}"
+            )
+        weight.assign(tensors[name])
 
 
 def write_weights(directory: Path, tensors: Tensors) -> str:

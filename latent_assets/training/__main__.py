@@ -156,11 +156,12 @@ def _run(
     )
 
 
-def _share(text: str) -> float:
-    share = float(text)
-    if not 0 <= share <= 1:
+def share(text: str) -> float:
+    """A number from 0 to 1; argparse calls a wrong one by this function's name."""
+    number = float(text)
+    if not 0 <= number <= 1:
         raise argparse.ArgumentTypeError(f"{text} is not from 0 to 1")
-    return share
+    return number
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -192,7 +193,7 @@ def _parser() -> argparse.ArgumentParser:
             )
             sub.add_argument("--processes", type=int, default=2, help="processes that compose")
             sub.add_argument(
-                "--gentle", type=_share, default=1.0, help="share of the rate for what --init knows"
+                "--gentle", type=share, default=1.0, help="share of the rate for what --init knows"
             )
         sub.add_argument("--minutes", type=float, default=60.0, help="budget by the clock")
         if step is together:

@@ -47,9 +47,10 @@ class TensorFlowSteps:
     def _update(self, gradient: Any, keep: Any) -> None:
         import tensorflow as tf
 
-        before = tf.identity(self._flat.value)
+        before = None if self._shares is None else tf.identity(self._flat.value)
         self._optimizer.apply([gradient], [self._flat])
-        self._flat.assign(part_way(before, self._flat.value, self._shares))
+        if before is not None:
+            self._flat.assign(part_way(before, self._flat.value, self._shares))
         self._average.assign(keep * self._average.value + (1 - keep) * self._flat.value)
 
     def learn(

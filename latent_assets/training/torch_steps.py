@@ -218,7 +218,8 @@ class TorchSteps:
         loss = loss_of_flat(self._loss, self._variables, leaf, *batch)
         (gradient,) = torch.autograd.grad(loss, [leaf])
         with torch.no_grad():
-            before = flat.clone()  # Keras's optimizers change it in place here
+            # A copy: Keras's optimizers change it in place here.
+            before = None if self._shares is None else flat.clone()
             (new,), state = self._optimizer.stateless_apply(optimizer_state, [gradient], [flat])
             new = part_way(before, new, self._shares)
             for old, value in zip((flat, *optimizer_state), (new, *state), strict=True):

@@ -228,7 +228,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def main() -> None:
     """Run the step that the command line names."""
-    options = _parser().parse_args()
+    parser = _parser()
+    options = parser.parse_args()
+    if getattr(options, "gentle", 1.0) < 1 and options.init is None:
+        parser.error("--gentle is the share for what --init knows, and there is no --init")
     options.step(options)
 
 

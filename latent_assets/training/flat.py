@@ -13,6 +13,9 @@ import numpy as np
 
 from latent_assets.diffusion.embedded.weights import named_weights
 
+FILM = "_film/"
+"""In the names of the layers that tell a block of time, prompt and gist."""
+
 Tensor = Any
 
 
@@ -42,17 +45,22 @@ def learning_shares(
 ) -> np.ndarray | None:
     """Of the learning rate: `gentle` for the weights named in `known`, all of it for the others.
 
-    For each trained number, float32, as `flattened` has them; None if all learn alike. So what
-    begins anew is learned fast, and what is known is hardly disturbed meanwhile.
+    The known layers through which a denoiser hears what begins anew, those of FiLM (Perez et al.
+    2018), take its square root, which lies between. For each trained number, float32, as
+    `flattened` has them; None if all learn alike. So what begins anew is learned fast, and what is
+    known is hardly disturbed meanwhile.
     """
     if gentle == 1:
         return None
     names = {id(weight): name for model in models for name, weight in named_weights(model).items()}
     trained = [weight for model in models for weight in model.trainable_variables]
-    parts = [
-        np.full(weight.shape, gentle if names[id(weight)] in known else 1, np.float32)
-        for weight in trained
-    ]
+
+    def share(name: str) -> float:
+        if name not in known:
+            return 1.0
+        return gentle**0.5 if FILM in name else gentle
+
+    parts = [np.full(weight.shape, share(names[id(weight)]), np.float32) for weight in trained]
     return np.concatenate([part.ravel() for part in parts])
 
 

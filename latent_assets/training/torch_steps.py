@@ -20,7 +20,8 @@ from latent_assets.training.parallel import Team
 
 logger = logging.getLogger(__name__)
 
-COMPILING_SECONDS = 100
+COMPILING_SECONDS = {"cuda": 100, "cpu": 600}
+"""How long the fusing of the kernels may take: a GPU's minutes are lent, a processor's are not."""
 EAGER_STEPS = 3
 """Steps before the recording: libraries choose their algorithms and take their memory."""
 
@@ -86,7 +87,7 @@ class Recorded:
             raise TimeoutError
 
         before = signal.signal(signal.SIGALRM, stop)
-        signal.alarm(COMPILING_SECONDS)
+        signal.alarm(COMPILING_SECONDS[place().type])
         try:
             with torch.no_grad():
                 fused = torch.compile(traced, fullgraph=True)

@@ -11,7 +11,9 @@ import sys
 import numpy as np
 import pytest
 
-from latent_assets.training.flat import part_way
+from latent_assets.diffusion.embedded import nets
+from latent_assets.diffusion.embedded.weights import GIST, named_weights
+from latent_assets.training.flat import learning_shares, part_way
 
 pytestmark = pytest.mark.engine
 
@@ -62,6 +64,22 @@ def test_each_number_goes_its_share_of_a_step(after_a_step):
 def test_without_shares_all_go_all_the_way(after_a_step):
     numbers, _ = after_a_step(None)
     np.testing.assert_allclose(numbers, np.full(4, 0.9), atol=1e-5)
+
+
+def test_what_tells_of_the_new_layers_learns_at_a_rate_between():
+    denoiser = nets.build_velocity_denoiser()
+    names = {id(weight): name for name, weight in named_weights(denoiser).items()}
+    fresh = {name for name in names.values() if name.startswith(GIST)}
+    shares = learning_shares([denoiser], set(names.values()) - fresh, 0.04)
+    assert shares is not None
+    ends = np.cumsum([np.prod(weight.shape) for weight in denoiser.trainable_weights])
+    for weight, part in zip(
+        denoiser.trainable_weights, np.split(shares, ends[:-1].astype(int)), strict=True
+    ):
+        name = names[id(weight)]
+        wanted = 1 if name in fresh else 0.2 if "_film/" in name else 0.04
+        np.testing.assert_allclose(part, wanted, rtol=1e-6, err_msg=name)
+    assert set(np.unique(shares)) == {np.float32(share) for share in (0.04, 0.2, 1)}
 
 
 def test_a_share_of_nothing_stays_to_the_bit():

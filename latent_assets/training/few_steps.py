@@ -27,6 +27,7 @@ from latent_assets.training.denoiser import DenoiserTask, begun
 from latent_assets.training.parallel import Team
 from latent_assets.training.pools import Pool, new_pool
 from latent_assets.training.sampling import CLEAN, Denoising, Sampling, few_steps
+from latent_assets.training.torch_steps import place
 from latent_assets.training.trainer import Run, train
 from latent_assets.training.weight_files import load_tensors
 
@@ -178,7 +179,8 @@ def _few_like_many(weights: Tensors) -> Tensors:
 
 def rounds_of(run: Run) -> Rounds:
     """As many trajectories as what computes can take."""
-    return Rounds(1024, 6, 24, 65536) if backend() == "torch" else Rounds(run.batch_size)
+    gpu = backend() == "torch" and place().type == "cuda"
+    return Rounds(1024, 6, 24, 65536) if gpu else Rounds(run.batch_size)
 
 
 def work(team: Team, rank: int, run: Run, autoencoder: Path, model: Path, learned: Path) -> None:

@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 
+import pytest
 import yaml
 
 import latent_assets
@@ -56,6 +57,14 @@ def test_links_of_the_files_for_visitors_lead_somewhere():
         paths = re.findall(r"\]\((?!https?://|#)([^)#]+)", text)
         assert paths
         assert [path for path in paths if not (PROJECT_ROOT / path).exists()] == []
+
+
+@pytest.mark.skipif(not (PROJECT_ROOT / ".git").exists(), reason="not a clone of the repository")
+def test_nothing_that_is_generated_is_in_the_repository():
+    """Who renders in a clone would find it changed, and could commit their own runs."""
+    command = ["git", "ls-files", "--cached", "--ignored", "--exclude-standard"]
+    told = subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, check=True)
+    assert told.stdout.split() == []
 
 
 def test_windows_is_told_in_one_sentence_that_it_is_not_supported():

@@ -9,21 +9,20 @@ from pathlib import Path
 
 from latent_assets.diffusion.embedded.vocabulary import Vocabulary
 from latent_assets.diffusion.embedded.weights import WEIGHTS_FILE, default_directory, read_weights
-from latent_assets.training import artwork, dataset, minilm, wordlist
+from latent_assets.training import artwork, classifier, dataset, minilm, wordlist
 from latent_assets.training import autoencoder as autoencoder_task
 from latent_assets.training import denoiser as denoiser_task
 from latent_assets.training import export as exporting
 from latent_assets.training import few_steps as few_steps_task
 from latent_assets.training.backends import backend, prepare
 from latent_assets.training.cutouts import unpack
+from latent_assets.training.options import add_judge_options, add_training_options
 from latent_assets.training.parallel import Team, run_team
 from latent_assets.training.stream import PictureStream
 from latent_assets.training.trainer import Budget, Run
 from latent_assets.training.weight_files import load_tensors
 
 DEFAULT_WORK = Path("build/training")
-JUDGED_FROM = 500_000_000
-"""The number of the first picture composed for the judge: others than the model has seen."""
 
 
 def pack_artwork(options: argparse.Namespace) -> None:
@@ -110,13 +109,24 @@ def evaluate(options: argparse.Namespace) -> None:
     from latent_assets.training import evaluate as evaluation  # noqa: PLC0415
 
     extent = evaluation.QUICK if options.quick else evaluation.FULL
-    classifier = Budget(minutes=options.classifier_minutes, average=0.99)
     stream = None
     if options.artwork is not None:
-        words = Vocabulary.load(options.model)
-        stream = PictureStream(unpack(options.artwork), words, options.processes, JUDGED_FROM)
-    speed = not options.no_speed
-    evaluation.run(options.work, options.model, classifier, extent, speed, stream)
+        words, plain = Vocabulary.load(options.model), dataset.Shares(blends=0.0)
+        cutouts = unpack(options.artwork)
+        stream = PictureStream(cutouts, words, options.processes, options.judge_from, plain)
+    judge = classifier.Training(
+        Budget(
+            minutes=options.classifier_minutes,
+            learning_rate=options.learning_rate,
+            average=0.99,
+            compiled=options.fused,
+        ),
+        precision=options.precision,
+        stream=stream,
+        before=options.judge_pictures,
+        resume=options.resume,
+    )
+    evaluation.run(options.work, options.model, judge, extent, not options.no_speed)
     if stream is not None:
         stream.close()
 
@@ -156,14 +166,6 @@ def _run(
     )
 
 
-def share(text: str) -> float:
-    """A number from 0 to 1; argparse calls a wrong one by this function's name."""
-    number = float(text)
-    if not 0 <= number <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is not from 0 to 1")
-    return number
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m latent_assets.training", description=__doc__)
     steps = parser.add_subparsers(required=True)
@@ -186,41 +188,8 @@ def _parser() -> argparse.ArgumentParser:
         "--own-artwork", action="store_true", help="the project's own drawings only; no network"
     )
     for step in (autoencoder, denoiser, few_steps, together):
-        sub = add(step)
-        if step is not autoencoder:
-            sub.add_argument(
-                "--artwork", type=Path, help="compose pictures of this file meanwhile (torch)"
-            )
-            sub.add_argument("--processes", type=int, default=2, help="processes that compose")
-            sub.add_argument(
-                "--gentle", type=share, default=1.0, help="share of the rate for what --init knows"
-            )
-        sub.add_argument("--minutes", type=float, default=60.0, help="budget by the clock")
-        if step is together:
-            sub.add_argument(
-                "--few-minutes", type=float, default=15.0, help="the budget of the four steps"
-            )
-        sub.add_argument("--steps", type=int, help="budget in steps instead")
-        sub.add_argument("--learning-rate", type=float, help="the highest one")
-        sub.add_argument("--workers", type=int, default=2, help="processes, one core each")
-        sub.add_argument("--batch-size", type=int, help="samples of one worker's step")
-        sub.add_argument(
-            "--precision",
-            default="mixed_bfloat16",
-            help="Keras dtype policy; float32 is faster on a processor that has no bfloat16",
-        )
-        sub.add_argument("--report-minutes", type=float, default=5.0)
-        sub.add_argument("--resume", action="store_true", help="go on from the checkpoint")
-        sub.add_argument("--init", type=Path, help="start from exported weights")
-        sub.add_argument("--fused", action="store_true", help="fuse the GPU's kernels (torch)")
-    sub = add(evaluate)
-    sub.add_argument(
-        "--artwork", type=Path, help="the judge learns from pictures composed meanwhile (torch)"
-    )
-    sub.add_argument("--processes", type=int, default=2, help="processes that compose")
-    sub.add_argument("--classifier-minutes", type=float, default=5.0)
-    sub.add_argument("--no-speed", action="store_true", help="no engine, no clock: samples only")
-    sub.add_argument("--quick", action="store_true", help="a few pictures, to try the command")
+        add_training_options(add(step), step is not autoencoder, step is together)
+    add_judge_options(add(evaluate))
     add(export)
     add(words)
     return parser
@@ -232,6 +201,8 @@ def main() -> None:
     options = parser.parse_args()
     if getattr(options, "gentle", 1.0) < 1 and options.init is None:
         parser.error("--gentle is the share for what --init knows, and there is no --init")
+    if getattr(options, "judge_pictures", None) is not None and options.artwork is None:
+        parser.error("--judge-pictures are composed from --artwork, and there is no --artwork")
     options.step(options)
 
 

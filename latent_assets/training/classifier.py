@@ -7,46 +7,36 @@ has not seen bounds what it can say. Where two things are to be seen, it learns 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from latent_assets.diffusion.embedded.weights import assign_weights, model_tensors
-from latent_assets.training import dataset
-from latent_assets.training.captions import COLOURS, SCENES
+from latent_assets.training.backends import dtype_policy
 from latent_assets.training.concepts import CONCEPTS
-from latent_assets.training.cutouts import SIZE
-from latent_assets.training.dataset import Record
 from latent_assets.training.examples import Examples
 from latent_assets.training.parallel import Team
-from latent_assets.training.pools import DevicePool
+from latent_assets.training.shown import (
+    BACKGROUNDS,
+    SIDE,
+    UNNAMED,
+    Labelled,
+    LiveShown,
+    Shown,
+    labelled_on_disk,
+    shrink,
+)
 from latent_assets.training.stream import PictureStream
 from latent_assets.training.trainer import Budget, Run, train
 from latent_assets.training.weight_files import load_tensors, save_tensors
 
-SIDE = 128
 WEIGHTS = "classifier.safetensors"
 BLURRED_SHARE = 0.5
 CONTRAST, BRIGHTNESS = 0.2, 0.1
 """How far the contrast and the light of pictures in [-1, 1] vary."""
-BACKGROUNDS = (*sorted(COLOURS), *sorted(SCENES))
-UNNAMED = -1
-"""The label of a background that no caption names; it is not learned, nor judged."""
 AT_ONCE = 64
-ROOM, FIRST_PICTURES = 150_000, 6_000
-"""Pictures kept of those that are composed meanwhile; how many there are to begin with."""
-
-Labelled = tuple[np.ndarray, np.ndarray, np.ndarray]
-"""Pictures (N, 128, 128, 3) uint8, things (N, 2) int32, backgrounds (N,) int32."""
-
-
-def shrink(pixels: np.ndarray) -> np.ndarray:
-    """(N, 256, 256, 3) -> (N, 128, 128, 3), means of 2x2, as uint8."""
-    factor = SIZE // SIDE
-    blocks = pixels.reshape(len(pixels), SIDE, factor, SIDE, factor, 3).astype(np.float32)
-    return blocks.mean(axis=(2, 4)).round().astype(np.uint8)
 
 
 def build_network() -> Any:
@@ -132,66 +122,6 @@ def augmented(pixels: Any, chances: Any) -> Any:
     return x * (1 + CONTRAST * (2 * chances[:, 1] - 1)) + BRIGHTNESS * (2 * chances[:, 2] - 1)
 
 
-def labelled(records: Sequence[Record], pixels: np.ndarray) -> Labelled:
-    """The pictures without blends, shrunk, with their labels."""
-    rows = [row for row, record in enumerate(records) if record.other is None]
-    scenes = [records[row].scene for row in rows]
-    things = [(s.concept, s.second if s.second >= 0 else s.concept) for s in scenes]
-    backgrounds = [background_label(scene.background) for scene in scenes]
-    parts = [shrink(pixels[rows[at : at + 512]]) for at in range(0, len(rows), 512)]
-    labels = np.array(things, np.int32), np.array(backgrounds, np.int32)
-    return np.concatenate(parts), *labels
-
-
-def labelled_on_disk(pictures: Path, split: str) -> Labelled:
-    """Those of a split of the pictures on disk."""
-    loaded = dataset.load(pictures, split)
-    return labelled(loaded.records, loaded.pixels)
-
-
-class Shown:
-    """Labelled pictures on disk."""
-
-    def __init__(self, pictures: Path) -> None:
-        self._columns = labelled_on_disk(pictures, "train")
-        self._rng = np.random.default_rng(7)
-
-    def draw(self, size: int) -> Labelled:
-        """Rows of `Labelled`."""
-        pixels, things, backgrounds = self._columns
-        rows = self._rng.integers(0, len(pixels), size)
-        return pixels[rows], things[rows], backgrounds[rows]
-
-    def tend(self) -> None:
-        """See `Examples`: all pictures are there."""
-
-
-class LiveShown:
-    """Labelled pictures that other processes compose while the judge learns (torch)."""
-
-    def __init__(self, stream: PictureStream, room: int = ROOM) -> None:
-        self._stream, self._pool = stream, DevicePool(room, 7)
-        while self._pool.added < FIRST_PICTURES:
-            self._take(wait_for_one=True)
-
-    def draw(self, size: int) -> tuple[Any, ...]:
-        """Rows of `Labelled`, tensors."""
-        return self._pool.draw(size)
-
-    def tend(self) -> None:
-        """Take in what is ready."""
-        self._take()
-
-    def _take(self, wait_for_one: bool = False) -> None:
-        for chunk in self._stream.ready(wait_for_one):
-            self._pool.add(*labelled(chunk.records, chunk.pixels))
-
-
-def background_label(name: str) -> int:
-    """Its place in BACKGROUNDS, or UNNAMED."""
-    return BACKGROUNDS.index(name) if name in BACKGROUNDS else UNNAMED
-
-
 def classify(network: Any, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """uint8 pictures of either size -> (thing logits, background logits)."""
     from keras import ops
@@ -236,23 +166,34 @@ def load_classifier(folder: Path) -> Any | None:
     return network
 
 
-def train_classifier(
-    pictures: Path,
-    folder: Path,
-    budget: Budget,
-    batch_size: int = 64,
-    stream: PictureStream | None = None,
-) -> Any:
-    """Train it (one process), or take the one that `folder` holds; returns the network.
+@dataclass(frozen=True)
+class Training:
+    """How the judge learns: from `stream`, or from the pictures on disk, which may be too few."""
 
-    stream: learn from these pictures rather than from those on disk, which may be too few for it.
-    """
+    budget: Budget
+    batch_size: int = 64
+    precision: str = "float32"
+    """Keras's dtype policy while it learns; it judges in float32."""
+    stream: PictureStream | None = None
+    before: int | None = None
+    """See `LiveShown`."""
+    resume: bool = False
+    """Go on with the one in the folder, from its checkpoint."""
+
+
+def train_classifier(pictures: Path, folder: Path, training: Training) -> Any:
+    """Train it (one process), or take the one that `folder` holds; returns the network."""
     known = load_classifier(folder)
-    if known is not None:
+    if known is not None and not training.resume:
         return known
     folder.mkdir(parents=True, exist_ok=True)
-    examples = Shown(pictures) if stream is None else LiveShown(stream)
-    task = ClassifierTask(examples, labelled_on_disk(pictures, "test"), batch_size)
-    train(task, Run(folder, pictures, batch_size, budget), Team(1, 0), 0)
+    stream, batch_size = training.stream, training.batch_size
+    examples = Shown(pictures) if stream is None else LiveShown(stream, training.before)
+    with dtype_policy(training.precision):
+        task = ClassifierTask(examples, labelled_on_disk(pictures, "test"), batch_size)
+        run = Run(
+            folder, pictures, batch_size, training.budget, training.precision, training.resume
+        )
+        train(task, run, Team(1, 0), 0)
     save_tensors(folder / WEIGHTS, model_tensors(task.network))
-    return task.network
+    return load_classifier(folder)

@@ -22,8 +22,8 @@ from latent_assets.training.autoencoder import Rebuilding, gradient_ratio, psnr
 from latent_assets.training.captions import HELD_OUT, Scene, caption, random_scene, with_article
 from latent_assets.training.card import update_card
 from latent_assets.training.classifier import (
+    Training,
     background_accuracy,
-    background_label,
     both_named,
     classify,
     top_accuracy,
@@ -42,8 +42,7 @@ from latent_assets.training.measures import SMOOTH, seeds_and_things, smoothness
 from latent_assets.training.prompts import PROMPTS, SEEDS_THINGS, WALKS
 from latent_assets.training.sampling import Sampling, few_steps, many_steps
 from latent_assets.training.sheets import write_sheet
-from latent_assets.training.stream import PictureStream
-from latent_assets.training.trainer import Budget
+from latent_assets.training.shown import background_label
 
 STRIP_FRAMES = 9
 NAMES = [concept.name for concept in CONCEPTS]
@@ -73,17 +72,13 @@ QUICK = Extent(3, 1, 2, 1, 1, 2, 1, STRIP_FRAMES, 2, 3)
 def run(
     work: Path,
     model: Path,
-    classifier: Budget,
+    judge: Training,
     extent: Extent = FULL,
     speed: bool = True,
-    stream: PictureStream | None = None,
 ) -> Figures:
-    """Everything, into `work/evaluation`; returns and prints the figures.
-
-    stream: pictures that the judge learns from, in place of those on disk.
-    """
+    """Everything, into `work/evaluation`; returns and prints the figures."""
     folder = work / "evaluation"
-    network = train_classifier(work / "data", folder, classifier, stream=stream)
+    network = train_classifier(work / "data", folder, judge)
     evaluation = Evaluation(Studio(model), network, folder, extent)
     figures: Figures = {"concepts": len(CONCEPTS)}
     figures |= evaluation.reconstruction(work / "data")

@@ -14,7 +14,7 @@ import numpy as np
 from latent_assets.diffusion.embedded.vocabulary import Vocabulary
 from latent_assets.training.coupling import codes_of
 from latent_assets.training.cutouts import Cutout
-from latent_assets.training.dataset import Composer, Record, caption_tokens
+from latent_assets.training.dataset import Composer, Record, Shares, caption_tokens
 
 CHUNK = 64
 CAPTIONS = 8
@@ -44,10 +44,10 @@ class _Workshop:
     vocabulary: Vocabulary
 
 
-def _set_up(cutouts: list[Cutout], vocabulary: Vocabulary) -> None:
+def _set_up(cutouts: list[Cutout], vocabulary: Vocabulary, shares: Shares | None) -> None:
     cv2.setNumThreads(1)  # each process has a core
     os.nice(NICE)
-    _Workshop.composer, _Workshop.vocabulary = Composer(cutouts), vocabulary
+    _Workshop.composer, _Workshop.vocabulary = Composer(cutouts, shares), vocabulary
 
 
 def _compose(first: int) -> Chunk:
@@ -67,7 +67,12 @@ class PictureStream:
     """
 
     def __init__(
-        self, cutouts: list[Cutout], vocabulary: Vocabulary, processes: int, first: int = 0
+        self,
+        cutouts: list[Cutout],
+        vocabulary: Vocabulary,
+        processes: int,
+        first: int = 0,
+        shares: Shares | None = None,
     ) -> None:
         self._next = first
         self._processes = processes
@@ -75,7 +80,7 @@ class PictureStream:
             processes,
             multiprocessing.get_context("fork"),
             initializer=_set_up,
-            initargs=(cutouts, vocabulary),
+            initargs=(cutouts, vocabulary, shares),
         )
         self._pending: set[Future[Chunk]] = set()
         self._refill()

@@ -8,17 +8,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from latent_assets.training.captions import Scene
 from latent_assets.training.card import BEGIN, END, figures_table, update_card
 from latent_assets.training.classifier import (
     background_accuracy,
-    background_label,
     both_named,
-    shrink,
     top_accuracy,
 )
 from latent_assets.training.concepts import CONCEPTS
+from latent_assets.training.dataset import Record
 from latent_assets.training.measures import seeds_and_things, smoothness
 from latent_assets.training.prompts import PROMPTS, SEEDS_THINGS, TINTS_SHOWN, WALKS
+from latent_assets.training.shown import LiveShown, background_label, shrink
+from latent_assets.training.stream import Chunk
 from latent_assets.training.trial import keeping_trial
 
 NAMES = {concept.name for concept in CONCEPTS}
@@ -63,6 +65,47 @@ def test_the_judge_sees_means_of_four_pixels():
     pictures[0, 0, 0] = 200
     assert shrink(pictures)[0, 0, 0].tolist() == [50, 50, 50]
     assert shrink(pictures).shape == (1, 128, 128, 3)
+
+
+class Composing:
+    """Stands for the processes that compose: chunks of three pictures, level after level."""
+
+    def __init__(self):
+        self.made, self.closed = 0, False
+
+    def ready(self, wait_for_one=False):
+        del wait_for_one
+        self.made += 1
+        pixels = np.full((3, 256, 256, 3), self.made, np.uint8)
+        records = [Record(Scene(self.made, "blue"))] * 3
+        yield Chunk(pixels, np.zeros(3), np.zeros(3), np.zeros(3), records)
+
+    def close(self):
+        self.closed = True
+
+
+def test_the_judge_may_have_all_cores_once_its_pictures_are_composed():
+    composing = Composing()
+    shown = LiveShown(composing, before=7)
+    assert composing.made == 3
+    assert composing.closed
+    shown.tend()
+    assert composing.made == 3
+    pixels, things, backgrounds = shown.draw(200)
+    # Nine were made and seven are kept: the two of the oldest that had to go are of level 1.
+    assert set(pixels[:, 0, 0, 0].tolist()) == {1, 2, 3}
+    assert (things == pixels[:, 0, 0, :2]).all()
+    assert set(backgrounds.tolist()) == {background_label("blue")}
+
+
+def test_the_judge_is_shown_new_pictures_while_it_learns(monkeypatch):
+    monkeypatch.setattr("latent_assets.training.shown.FIRST_PICTURES", 7)
+    composing = Composing()
+    shown = LiveShown(composing)
+    assert (composing.made, composing.closed) == (3, False)
+    shown.tend()
+    assert composing.made == 4
+    assert set(shown.draw(200)[0][:, 0, 0, 0].tolist()) == {1, 2, 3, 4}
 
 
 def test_prompts_name_things_that_the_model_is_taught():

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +21,16 @@ from latent_assets.diffusion.embedded.weights import (
     read_weights,
     write_weights,
 )
+from latent_assets.training import artwork
+from latent_assets.training.classifier import WEIGHTS, Training, train_classifier
+from latent_assets.training.cutouts import pack
+from latent_assets.training.trainer import Budget
 from latent_assets.training.weight_files import load_tensors
 
 pytestmark = [pytest.mark.slow, pytest.mark.engine]
+
+
+PICTURES = ("--pictures", "8", "--test-pictures", "2")
 
 
 def step(work: Path, model: Path, name: str, *options: str) -> str:
@@ -63,7 +71,10 @@ def test_pipeline_from_drawings_to_a_model_that_loads(tmp_path):
     kept = read_model_card(default_directory())["training"]["samples"]["few_steps"]
     assert trained["samples"] == {"autoencoder": 12, "denoiser": 6, "few_steps": kept}
 
-    log = step(work, model, "evaluate", "--quick", "--classifier-minutes", "0.05")
+    drawings = tmp_path / "artwork.npz"
+    pack(drawings, {name: artwork.render(svg) for name, svg in artwork.OWN_DRAWINGS.items()})
+    composed = ("--artwork", str(drawings), "--judge-pictures", "70")
+    log = step(work, model, "evaluate", "--quick", "--classifier-minutes", "0.05", *composed)
     figures = json.loads(log[log.index("\n{") :])
     assert figures["generated"]["pictures"] == 3
     assert (work / "evaluation" / "prompts.png").is_file()
@@ -76,7 +87,7 @@ def test_training_goes_on_from_exported_weights(tmp_path):
     tensors = read_weights(model)
     known = {name: tensor for name, tensor in tensors.items() if GIST not in name}
     write_weights_and_card(model, known)
-    step(tmp_path, model, "data", "--own-artwork", "--pictures", "8", "--test-pictures", "2")
+    step(tmp_path, model, "data", "--own-artwork", *PICTURES)
     options = tiny("--steps", "1", "--workers", "1", "--init", str(model), "--gentle", "0")
     step(tmp_path, model, "denoiser", *options)
     learned = load_tensors(tmp_path / "denoiser" / "denoiser.safetensors")
@@ -90,7 +101,7 @@ def test_training_goes_on_from_exported_weights(tmp_path):
 
 def test_denoiser_and_its_few_steps_are_trained_in_one_go(tmp_path):
     model = default_directory()
-    step(tmp_path, model, "data", "--own-artwork", "--pictures", "8", "--test-pictures", "2")
+    step(tmp_path, model, "data", "--own-artwork", *PICTURES)
     options = tiny("--steps", "2", "--workers", "1", "--init", str(model))
     log = step(tmp_path, model, "together", *options)
     assert log.count("samples 4 sheet and weights written") == 2
@@ -104,3 +115,25 @@ def test_denoiser_and_its_few_steps_are_trained_in_one_go(tmp_path):
     assert (
         0 < np.abs(few - known).max() < 0.001 < np.abs(few - second["denoiser/time1/kernel"]).max()
     )
+
+
+def test_the_judge_goes_on_with_its_learning_and_judges_in_full_precision(tmp_path):
+    import keras
+
+    step(tmp_path, default_directory(), "data", "--own-artwork", *PICTURES)
+    pictures, folder = tmp_path / "data", tmp_path / "evaluation"
+    once = Training(Budget(steps=2, report_minutes=60), 2, "mixed_bfloat16")
+    before = keras.config.dtype_policy()
+    network = train_classifier(pictures, folder, once)
+    assert keras.config.dtype_policy() == before
+    assert network.get_layer("stage1-first").compute_dtype == "float32"
+
+    first = load_tensors(folder / WEIGHTS)
+    train_classifier(pictures, folder, once)  # it is there already
+    known = load_tensors(folder / WEIGHTS)
+    assert all(np.array_equal(first[name], known[name]) for name in first)
+    train_classifier(pictures, folder, replace(once, resume=True))
+    again = load_tensors(folder / WEIGHTS)
+    assert not all(np.array_equal(first[name], again[name]) for name in first)
+    with np.load(folder / "checkpoint.npz") as checkpoint:
+        assert int(checkpoint["samples"]) == 8

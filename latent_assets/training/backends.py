@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -39,19 +38,6 @@ def prepare(precision: str = "float32") -> None:
 
         torch.backends.cudnn.benchmark = True
     keras.config.set_dtype_policy(precision)
-
-
-@contextmanager
-def dtype_policy(precision: str) -> Iterator[None]:
-    """Keras's dtype policy for the networks that are built within; then the one of before."""
-    import keras
-
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(precision)
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)
 
 
 def compiled(function: Callable[..., Tensor]) -> Callable[..., Tensor]:

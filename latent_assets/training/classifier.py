@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from latent_assets.diffusion.embedded.weights import assign_weights, model_tensors
-from latent_assets.training.backends import dtype_policy
+from latent_assets.diffusion.tensorflow_runtime import precision_scope
 from latent_assets.training.concepts import CONCEPTS
 from latent_assets.training.examples import Examples
 from latent_assets.training.parallel import Team
@@ -189,7 +189,7 @@ def train_classifier(pictures: Path, folder: Path, training: Training) -> Any:
     folder.mkdir(parents=True, exist_ok=True)
     stream, batch_size = training.stream, training.batch_size
     examples = Shown(pictures) if stream is None else LiveShown(stream, training.before)
-    with dtype_policy(training.precision):
+    with precision_scope(training.precision):
         task = ClassifierTask(examples, labelled_on_disk(pictures, "test"), batch_size)
         run = Run(
             folder, pictures, batch_size, training.budget, training.precision, training.resume

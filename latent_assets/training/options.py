@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from latent_assets.diffusion.tensorflow_runtime import PRECISIONS
+
 JUDGED_FROM = 500_000_000
 """The number of the first picture composed for the judge: others than the model has seen."""
 
@@ -46,6 +48,7 @@ def add_training_options(sub: argparse.ArgumentParser, of_denoiser: bool, togeth
     sub.add_argument("--batch-size", type=int, help="samples of one worker's step")
     sub.add_argument(
         "--precision",
+        choices=PRECISIONS,
         default="mixed_bfloat16",
         help="Keras dtype policy; float32 is faster on a processor that has no bfloat16",
     )
@@ -74,7 +77,10 @@ def add_judge_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--resume", action="store_true", help="go on with the judge's learning")
     sub.add_argument("--fused", action="store_true", help="fuse the kernels of a step (torch)")
     sub.add_argument(
-        "--precision", default="float32", help="Keras dtype policy while the judge learns"
+        "--precision",
+        choices=PRECISIONS,
+        default="float32",
+        help="Keras dtype policy while the judge learns",
     )
     sub.add_argument("--no-speed", action="store_true", help="no engine, no clock: samples only")
     sub.add_argument("--quick", action="store_true", help="a few pictures, to try the command")

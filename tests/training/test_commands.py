@@ -38,3 +38,9 @@ def test_pictures_for_the_judge_need_artwork(monkeypatch, capsys):
 def test_the_judge_gets_a_whole_number_of_pictures(count, monkeypatch, capsys):
     told = refused(monkeypatch, capsys, "evaluate", "--artwork", ".", f"--judge-pictures={count}")
     assert "--judge-pictures" in told
+
+
+@pytest.mark.parametrize("step", ["denoiser", "evaluate"])
+def test_a_precision_that_is_none_is_told_before_anything_is_composed(step, monkeypatch, capsys):
+    told = refused(monkeypatch, capsys, step, "--precision", "float15")
+    assert "mixed_bfloat16" in told

@@ -103,6 +103,10 @@ class PredictionUnknownError(ModelError):
     """Files that do not say what the denoiser was trained to predict."""
 
 
+class TrainingError(LatentAssetsError):
+    """A step of the embedded model's training without what it begins with."""
+
+
 class StoreError(LatentAssetsError):
     """A frame store that cannot be read or written."""
 

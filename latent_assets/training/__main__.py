@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from latent_assets.diffusion.embedded.vocabulary import Vocabulary
 from latent_assets.diffusion.embedded.weights import WEIGHTS_FILE, default_directory, read_weights
+from latent_assets.errors import LatentAssetsError, StoppedError
 from latent_assets.training import artwork, classifier, dataset, minilm, wordlist
 from latent_assets.training import autoencoder as autoencoder_task
 from latent_assets.training import denoiser as denoiser_task
@@ -20,7 +22,7 @@ from latent_assets.training.options import add_judge_options, add_training_optio
 from latent_assets.training.parallel import Team, run_team
 from latent_assets.training.stream import PictureStream
 from latent_assets.training.trainer import Budget, Run
-from latent_assets.training.weight_files import load_tensors
+from latent_assets.training.weight_files import existing, load_tensors
 
 DEFAULT_WORK = Path("build/training")
 
@@ -68,7 +70,7 @@ def few_steps(options: argparse.Namespace) -> None:
     prepare()
     run = _few_steps_run(options, options.minutes)
     team = _team(options, denoiser_task.count_parameters())
-    learned = run.init or options.work / "denoiser" / "denoiser.safetensors"
+    learned = existing(run.init or options.work / "denoiser" / "denoiser.safetensors")
     run_team(team, few_steps_task.work, run, *_codec_and_words(options, run), learned)
 
 
@@ -93,9 +95,11 @@ def _codec_and_words(options: argparse.Namespace, run: Run) -> tuple[Path, Path]
     """The autoencoder's weights and the folder of the words; encodes the pictures on disk."""
     # With `--init` the exported autoencoder is used too: its latents are what the weights know.
     codec = run.init or options.work / "autoencoder" / "autoencoder.safetensors"
+    words = wordlist.words_directory(options.work, options.model)
+    Vocabulary.load(words)  # for its check, before anything is encoded
     if run.artwork is None:
         denoiser_task.cached_latents(run, load_tensors(codec))
-    return codec, wordlist.words_directory(options.work, options.model)
+    return existing(codec), words
 
 
 def _team(options: argparse.Namespace, parameters: int) -> Team:
@@ -203,7 +207,21 @@ def main() -> None:
         parser.error("--gentle is the share for what --init knows, and there is no --init")
     if getattr(options, "judge_pictures", None) is not None and options.artwork is None:
         parser.error("--judge-pictures are composed from --artwork, and there is no --artwork")
-    options.step(options)
+    sys.exit(_ended(options))
+
+
+def _ended(options: argparse.Namespace) -> int:
+    """Take the step; returns the exit code."""
+    try:
+        options.step(options)
+    except LatentAssetsError as error:
+        print(f"latent-assets: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        kept = "; --resume goes on from the last checkpoint" if "resume" in options else ""
+        print(f"latent-assets: interrupted{kept}", file=sys.stderr)
+        return StoppedError.exit_code
+    return 0
 
 
 if __name__ == "__main__":

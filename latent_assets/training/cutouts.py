@@ -10,14 +10,20 @@ import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from PIL import Image
 
+from latent_assets.errors import TrainingError
 from latent_assets.training.concepts import CONCEPTS
 
 SIZE = 256
 """Side of cut-outs and pictures, in pixels."""
+PACKING = (
+    "`python -m latent_assets.training artwork` fetches and packs it; `data --own-artwork` needs"
+    " none, to try the steps."
+)
 
 
 @dataclass(frozen=True)
@@ -43,9 +49,9 @@ def unpack(path: Path) -> list[Cutout]:
     """Read the drawings of a packed file that belong to a concept, in the concepts' order.
 
     A concept without a drawing is left out; it is a mistake if there is none at all.
+    Raises TrainingError.
     """
-    with np.load(path) as file:
-        names, ends, bodies = file["names"], file["ends"], file["bodies"].tobytes()
+    names, ends, bodies = _arrays(path)
     starts = [0, *ends[:-1].tolist()]
     found = {
         str(name): bodies[start:end]
@@ -57,8 +63,22 @@ def unpack(path: Path) -> list[Cutout]:
         if concept.name in found
     ]
     if not cutouts:
-        raise ValueError(f"{path} holds no drawing of a thing that the model is taught")
+        raise TrainingError(f"{path} holds no drawing of a thing that the model is taught", PACKING)
     return cutouts
+
+
+def _arrays(path: Path) -> tuple[np.ndarray, np.ndarray, bytes]:
+    try:
+        with np.load(path) as file:
+            return file["names"], file["ends"], file["bodies"].tobytes()
+    except FileNotFoundError as error:
+        raise TrainingError(
+            f"there is no packed artwork: {path} does not exist", PACKING
+        ) from error
+    except OSError as error:
+        raise TrainingError(f"{path} cannot be read: {error.strerror or error}", PACKING) from error
+    except (ValueError, KeyError, EOFError, BadZipFile) as error:
+        raise TrainingError(f"{path} is no packed artwork", PACKING) from error
 
 
 def decoded(body: bytes) -> np.ndarray:

@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 
 from latent_assets.diffusion.embedded.vocabulary import MAX_TOKENS, Vocabulary
+from latent_assets.errors import TrainingError
 from latent_assets.training.captions import Scene, caption, random_scene
 from latent_assets.training.composing import NOT_MIRRORED, Chance, put, spot_of, staged
 from latent_assets.training.concepts import CONCEPTS
@@ -145,9 +146,16 @@ def _picture(seed: int) -> tuple[np.ndarray, Record]:
 
 
 def load(folder: Path, split: str) -> Pictures:
-    """Open a set of pictures."""
-    rows = json.loads((folder / f"{split}.json").read_text(encoding="utf-8"))
-    return Pictures(np.load(folder / f"{split}.npy", mmap_mode="r"), list(_records(rows)))
+    """Open a set of pictures. Raises TrainingError."""
+    pixels, captions = folder / f"{split}.npy", folder / f"{split}.json"
+    for path in (pixels, captions):  # the captions are written last
+        if not path.is_file():
+            raise TrainingError(
+                f"the {split} pictures are not there, or not all of them: {path} does not exist",
+                "`python -m latent_assets.training data` composes them.",
+            )
+    rows = json.loads(captions.read_text(encoding="utf-8"))
+    return Pictures(np.load(pixels, mmap_mode="r"), list(_records(rows)))
 
 
 def _records(rows: list[dict]) -> Iterator[Record]:

@@ -66,9 +66,9 @@ def model_document(weights_sha256: str, figures: dict[str, Any]) -> dict[str, An
 
 def export_work(work: Path, model: Path) -> str:
     """Export what was trained in `work`; what was not trained there stays that of `model`."""
+    tensors = read_weights(model)
     source = words_directory(work, model)
     words = json.loads((source / VOCABULARY_FILE).read_text(encoding="utf-8"))["words"]
-    tensors = read_weights(model)
     tensors[WORD_VECTORS] = load_tensors(source / WEIGHTS_FILE)[WORD_VECTORS]
     for place in TRAINED.values():
         if (work / place).is_file():

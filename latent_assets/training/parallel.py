@@ -7,11 +7,15 @@ two threads: the networks are too small to keep a thread pool busy.
 from __future__ import annotations
 
 import multiprocessing
+import signal
+import sys
 from collections.abc import Callable
 from multiprocessing.sharedctypes import RawArray
 from typing import Any
 
 import numpy as np
+
+from latent_assets.errors import LatentAssetsError
 
 TIMEOUT_SECONDS = 900
 
@@ -51,7 +55,7 @@ class Team:
 def run_team(team: Team, work: Callable[..., None], *arguments: Any) -> None:
     """Run `work(team, rank, *arguments)` in `team.size` processes; the first is this one."""
     others = [
-        team.context.Process(target=work, args=(team, rank, *arguments))
+        team.context.Process(target=_join, args=(work, team, rank, *arguments))
         for rank in range(1, team.size)
     ]
     for process in others:
@@ -64,3 +68,12 @@ def run_team(team: Team, work: Callable[..., None], *arguments: Any) -> None:
         raise
     for process in others:
         process.join()
+
+
+def _join(work: Callable[..., None], *arguments: Any) -> None:
+    # Ctrl-C reaches all processes of a terminal; the first one alone answers, and ends the others.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        work(*arguments)
+    except LatentAssetsError:
+        sys.exit(1)  # the first one misses the same, and tells it

@@ -24,6 +24,7 @@ from latent_assets.diffusion.embedded.weights import (
     WORD_VECTORS,
     default_directory,
 )
+from latent_assets.errors import ModelError
 from latent_assets.prompt_syntax import parse
 
 VOCABULARY_FILE = "vocabulary.json"
@@ -154,6 +155,11 @@ class Vocabulary:
     def load(cls, directory: Path | None = None) -> Vocabulary:
         """Read the vocabulary that lies beside the weights."""
         directory = directory or default_directory()
+        if not (directory / VOCABULARY_FILE).is_file():
+            raise ModelError(
+                "the embedded model's vocabulary is not there:"
+                f" {directory / VOCABULARY_FILE} does not exist"
+            )
         text = (directory / VOCABULARY_FILE).read_text(encoding="utf-8")
         with safe_open(directory / WEIGHTS_FILE, framework="numpy") as file:
             vectors = file.get_tensor(WORD_VECTORS).astype(np.float32)

@@ -167,6 +167,7 @@ def _run(
         init,
         getattr(options, "artwork", None),
         getattr(options, "processes", 1),
+        getattr(options, "new_pictures", None),
     )
 
 
@@ -205,8 +206,11 @@ def main() -> None:
     options = parser.parse_args()
     if getattr(options, "gentle", 1.0) < 1 and options.init is None:
         parser.error("--gentle is the share for what --init knows, and there is no --init")
-    if getattr(options, "judge_pictures", None) is not None and options.artwork is None:
-        parser.error("--judge-pictures are composed from --artwork, and there is no --artwork")
+    for name in ("judge", "new"):
+        if getattr(options, f"{name}_pictures", None) is not None and options.artwork is None:
+            parser.error(
+                f"--{name}-pictures are composed from --artwork, and there is no --artwork"
+            )
     sys.exit(_ended(options))
 
 

@@ -49,8 +49,6 @@ PURE_NOISE_FROM = 975
 WORD_NOISE = 0.1
 MIN_SNR = 5.0
 ENCODED_AT_ONCE = 64
-ROOM, FIRST_PICTURES = 400_000, 6_000
-"""Latents kept of pictures that are composed while training; how many there are to begin with."""
 
 SHEET_PROMPTS = (
     "a cat",
@@ -337,15 +335,13 @@ def latents_on_disk(run: Run, codec: Tensors, words: Words, seed: int) -> Latent
 
 
 def live_latents(run: Run, codec: Tensors, words: Words, seed: int) -> LiveLatents:
-    """The latents of pictures that other processes compose from now on."""
+    """The latents of pictures that other processes compose, `run.before` of them at once."""
     assert run.artwork is not None
     cutouts = unpack(run.artwork)
     stream = PictureStream(cutouts, words.vocabulary, run.processes, seed * 1_000_000)
     encoder = nets.build_encoder()
     assign_weights(encoder, codec)
-    examples = LiveLatents(stream, Encoding(encoder), ROOM, seed)
-    examples.wait_for(FIRST_PICTURES)
-    return examples
+    return LiveLatents(stream, Encoding(encoder), seed, run.before)
 
 
 def count_parameters() -> int:

@@ -17,9 +17,11 @@ from latent_assets.diffusion.embedded.vocabulary import Vocabulary
 from latent_assets.training.captions import caption
 from latent_assets.training.coupling import codes_of
 from latent_assets.training.dataset import Record
-from latent_assets.training.pools import DevicePool
-from latent_assets.training.stream import CHUNK, Chunk, PictureStream
-from latent_assets.training.torch_steps import place
+from latent_assets.training.pools import DevicePool, new_pool
+from latent_assets.training.stream import CHUNK, PictureStream
+
+ROOM, FIRST_PICTURES = 400_000, 6_000
+"""Latents kept of pictures that are composed while training; how many there are to begin with."""
 
 Tensor = Any
 
@@ -106,40 +108,43 @@ class ResidentPictures:
 class LiveLatents:
     """The latents of such pictures, with several captions each.
 
-    encode: pictures uint8 -> latents, on the device.
+    encode: pictures uint8 -> latents, on the device. before: compose so many first and none after,
+    so that the learning has all cores to itself; None: a few first, the others meanwhile, and the
+    oldest of ROOM make room for new ones.
     """
 
     def __init__(
-        self, stream: PictureStream, encode: Callable[[Tensor], Tensor], room: int, seed: int
+        self,
+        stream: PictureStream,
+        encode: Callable[[Tensor], Tensor],
+        seed: int,
+        before: int | None = None,
     ) -> None:
-        self._stream, self._encode = stream, encode
-        self._pool = DevicePool(room, seed)
+        self._stream, self._encode, self._ends = stream, encode, before is not None
+        self._pool = new_pool(ROOM if before is None else before, seed)
+        self._rng = np.random.default_rng(seed)
+        first = FIRST_PICTURES if before is None else before
+        while self._pool.added < first:
+            self._take(wait_for_one=True)
+        if self._ends:
+            stream.close()
 
     def draw(self, size: int) -> tuple[Tensor, ...]:
         """As `Latents.draw`: one of each row's captions."""
-        import torch
+        from keras import ops
 
         latents, tokens, weights, codes = self._pool.draw(size)
-        which = torch.randint(tokens.shape[1], (size,), device=place())
-        chosen = tokens[torch.arange(size, device=place()), which]
-        return latents.float(), chosen.int(), weights, codes
+        chosen = tokens[np.arange(size), self._rng.integers(0, tokens.shape[1], size)]
+        return ops.cast(latents, "float32"), ops.cast(chosen, "int32"), weights, codes
 
     def tend(self) -> None:
-        """Encode a chunk, if one is ready."""
-        for chunk in self._stream.ready():
-            self._take(chunk)
+        """Encode what is ready."""
+        if not self._ends:
+            self._take()
 
-    def wait_for(self, count: int) -> None:
-        """Until so many latents are there."""
-        while self._pool.added < count:
-            for chunk in self._stream.ready(wait_for_one=True):
-                self._take(chunk)
+    def _take(self, wait_for_one: bool = False) -> None:
+        from keras import ops
 
-    @property
-    def count(self) -> int:
-        """How many pictures have been composed so far."""
-        return self._pool.added
-
-    def _take(self, chunk: Chunk) -> None:
-        latents = self._encode(chunk.pixels)
-        self._pool.add(latents.half(), chunk.tokens, chunk.weights, chunk.codes)
+        for chunk in self._stream.ready(wait_for_one):
+            latents = ops.cast(self._encode(chunk.pixels), "float16")
+            self._pool.add(latents, chunk.tokens, chunk.weights, chunk.codes)

@@ -31,9 +31,14 @@ def add_training_options(sub: argparse.ArgumentParser, of_denoiser: bool, togeth
     """Those of the steps that train; together: of two in one go."""
     if of_denoiser:
         sub.add_argument(
-            "--artwork", type=Path, help="compose pictures of this file meanwhile (torch)"
+            "--artwork", type=Path, help="compose pictures of this file meanwhile, ever new ones"
         )
         sub.add_argument("--processes", type=int, default=2, help="processes that compose")
+        sub.add_argument(
+            "--new-pictures",
+            type=count,
+            help="compose so many before it learns, and none meanwhile (on few cores)",
+        )
         sub.add_argument(
             "--gentle", type=share, default=1.0, help="share of the rate for what --init knows"
         )

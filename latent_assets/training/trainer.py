@@ -88,6 +88,8 @@ class Run:
     """Packed drawings: pictures are composed while training, in place of those in `pictures`."""
     processes: int = 1
     """Processes that compose."""
+    before: int | None = None
+    """Compose so many pictures before training, and none meanwhile."""
 
 
 def parameter_count(models: Sequence[Any]) -> int:

@@ -13,6 +13,13 @@ from latent_assets.training.__main__ import main
 SHIPPED = default_directory()
 
 
+@pytest.fixture(autouse=True)
+def keras_as_it_was(monkeypatch):
+    """A step sets the precision and the threads of its process: here, that of other tests."""
+    for module in ("__main__", "autoencoder", "denoiser"):
+        monkeypatch.setattr(f"latent_assets.training.{module}.prepare", lambda *_: None)
+
+
 def refused(monkeypatch, capsys, *arguments):
     monkeypatch.setattr(sys, "argv", ["training", *arguments])
     with pytest.raises(SystemExit) as ended:
@@ -33,8 +40,17 @@ def test_a_share_is_a_number_from_0_to_1(share, monkeypatch, capsys):
     assert "--gentle" in told
 
 
-def test_pictures_for_the_judge_need_artwork(monkeypatch, capsys):
-    told = refused(monkeypatch, capsys, "evaluate", "--judge-pictures", "9")
+@pytest.mark.parametrize(
+    ("step", "option"),
+    [
+        ("evaluate", "--judge-pictures"),
+        ("denoiser", "--new-pictures"),
+        ("few-steps", "--new-pictures"),
+        ("together", "--new-pictures"),
+    ],
+)
+def test_pictures_that_are_composed_need_artwork(step, option, monkeypatch, capsys):
+    told = refused(monkeypatch, capsys, step, option, "9")
     assert "there is no --artwork" in told
 
 

@@ -59,8 +59,11 @@ def test_pipeline_from_drawings_to_a_model_that_loads(tmp_path):
     log = step(work, model, "autoencoder", *tiny("--steps", "3", "--workers", "2"))
     assert "PSNR" in log
     step(work, model, "denoiser", *tiny("--steps", "2", "--workers", "1"))
-    log = step(work, model, "denoiser", *tiny("--steps", "1", "--workers", "1", "--resume"))
-    assert "samples 6 " in log
+    drawings = tmp_path / "artwork.npz"
+    pack(drawings, {name: artwork.render(svg) for name, svg in artwork.OWN_DRAWINGS.items()})
+    composed = ("--artwork", str(drawings))
+    anew = tiny("--steps", "1", "--workers", "1", "--resume", *composed, "--new-pictures", "70")
+    assert "samples 6 " in step(work, model, "denoiser", *anew)
     step(work, model, "export")
 
     after = read_weights(model)
@@ -71,9 +74,7 @@ def test_pipeline_from_drawings_to_a_model_that_loads(tmp_path):
     kept = read_model_card(default_directory())["training"]["samples"]["few_steps"]
     assert trained["samples"] == {"autoencoder": 12, "denoiser": 6, "few_steps": kept}
 
-    drawings = tmp_path / "artwork.npz"
-    pack(drawings, {name: artwork.render(svg) for name, svg in artwork.OWN_DRAWINGS.items()})
-    composed = ("--artwork", str(drawings), "--judge-pictures", "70")
+    composed = (*composed, "--judge-pictures", "70")
     log = step(work, model, "evaluate", "--quick", "--classifier-minutes", "0.05", *composed)
     figures = json.loads(log[log.index("\n{") :])
     assert figures["generated"]["pictures"] == 3

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from latent_assets.diffusion.embedded.vocabulary import default_vocabulary
+from latent_assets.errors import TrainingError
 from latent_assets.training import artwork, dataset
 from latent_assets.training.captions import (
     COLOURS,
@@ -97,7 +98,7 @@ def test_packed_drawings_are_the_drawings(tmp_path):
 
 def test_a_file_without_a_known_drawing_is_refused(tmp_path):
     pack(tmp_path / "artwork.npz", {"no such thing": b"x"})
-    with pytest.raises(ValueError, match="holds no drawing"):
+    with pytest.raises(TrainingError, match="holds no drawing"):
         unpack(tmp_path / "artwork.npz")
 
 

@@ -57,11 +57,14 @@ def unpack(path: Path) -> list[Cutout]:
         str(name): bodies[start:end]
         for name, start, end in zip(names, starts, ends.tolist(), strict=True)
     }
-    cutouts = [
-        Cutout(index, decoded(found[concept.name]))
-        for index, concept in enumerate(CONCEPTS)
-        if concept.name in found
-    ]
+    try:
+        cutouts = [
+            Cutout(index, decoded(found[concept.name]))
+            for index, concept in enumerate(CONCEPTS)
+            if concept.name in found
+        ]
+    except OSError as error:
+        raise TrainingError(f"{path} holds a drawing that is no picture", PACKING) from error
     if not cutouts:
         raise TrainingError(f"{path} holds no drawing of a thing that the model is taught", PACKING)
     return cutouts

@@ -9,6 +9,8 @@ import pytest
 
 from latent_assets.diffusion.embedded.weights import WEIGHTS_FILE, default_directory
 from latent_assets.training.__main__ import main
+from latent_assets.training.concepts import CONCEPTS
+from latent_assets.training.cutouts import pack
 
 SHIPPED = default_directory()
 
@@ -95,6 +97,12 @@ def test_an_archive_of_something_else_is_no_artwork(tmp_path, monkeypatch, capsy
     np.savez(tmp_path / "other.npz", numbers=np.arange(3))
     said = told(monkeypatch, capsys, "data", "--artwork", tmp_path / "other.npz")
     assert "is no packed artwork" in said
+
+
+def test_a_drawing_that_is_no_picture_is_told(tmp_path, monkeypatch, capsys):
+    pack(tmp_path / "artwork.npz", {CONCEPTS[0].name: b"no picture"})
+    said = told(monkeypatch, capsys, "data", "--work", tmp_path)
+    assert "holds a drawing that is no picture" in said
 
 
 def test_a_folder_is_no_artwork(tmp_path, monkeypatch, capsys):

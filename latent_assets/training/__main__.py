@@ -94,12 +94,12 @@ def _few_steps_run(options: argparse.Namespace, minutes: float) -> Run:
 def _codec_and_words(options: argparse.Namespace, run: Run) -> tuple[Path, Path]:
     """The autoencoder's weights and the folder of the words; encodes the pictures on disk."""
     # With `--init` the exported autoencoder is used too: its latents are what the weights know.
-    codec = run.init or options.work / "autoencoder" / "autoencoder.safetensors"
+    codec = existing(run.init or options.work / "autoencoder" / "autoencoder.safetensors")
     words = wordlist.words_directory(options.work, options.model)
     Vocabulary.load(words)  # for its check, before anything is encoded
     if run.artwork is None:
         denoiser_task.cached_latents(run, load_tensors(codec))
-    return existing(codec), words
+    return codec, words
 
 
 def _team(options: argparse.Namespace, parameters: int) -> Team:

@@ -18,7 +18,7 @@ from latent_assets.training.captions import caption
 from latent_assets.training.coupling import codes_of
 from latent_assets.training.dataset import Record
 from latent_assets.training.pools import DevicePool, new_pool
-from latent_assets.training.stream import CHUNK, PictureStream
+from latent_assets.training.stream import CHUNK, Chunk, PictureStream
 
 ROOM, FIRST_PICTURES = 400_000, 6_000
 """Latents kept of pictures that are composed while training; how many there are to begin with."""
@@ -105,12 +105,48 @@ class ResidentPictures:
         """See `Examples`: all pictures are there."""
 
 
-class LiveLatents:
+class Composed:
+    """Rows made of pictures that other processes compose.
+
+    columns: what a chunk becomes. room: the most rows that are kept, the newest; first: how many
+    there are to begin with. before: compose so many first and none after, so that the learning has
+    all cores to itself; None: a few first, the others meanwhile.
+    """
+
+    def __init__(
+        self,
+        stream: PictureStream,
+        columns: Callable[[Chunk], tuple[Tensor, ...]],
+        room: int,
+        first: int,
+        seed: int,
+        before: int | None = None,
+    ) -> None:
+        self._stream, self._columns, self._ends = stream, columns, before is not None
+        self._pool = new_pool(room if before is None else before, seed)
+        while self._pool.added < (first if before is None else before):
+            self._take(wait_for_one=True)
+        if self._ends:
+            stream.close()
+
+    def draw(self, size: int) -> tuple[Tensor, ...]:
+        """`size` rows of every column; on torch, tensors."""
+        return self._pool.draw(size)
+
+    def tend(self) -> None:
+        """Take in what is ready."""
+        if not self._ends:
+            self._take()
+
+    def _take(self, wait_for_one: bool = False) -> None:
+        for chunk in self._stream.ready(wait_for_one):
+            self._pool.add(*self._columns(chunk))
+
+
+class LiveLatents(Composed):
     """The latents of such pictures, with several captions each.
 
-    encode: pictures uint8 -> latents, on the device. before: compose so many first and none after,
-    so that the learning has all cores to itself; None: a few first, the others meanwhile, and the
-    oldest of ROOM make room for new ones.
+    encode: pictures uint8 -> latents, on the device.
     """
 
     def __init__(
@@ -120,31 +156,19 @@ class LiveLatents:
         seed: int,
         before: int | None = None,
     ) -> None:
-        self._stream, self._encode, self._ends = stream, encode, before is not None
-        self._pool = new_pool(ROOM if before is None else before, seed)
+        def columns(chunk: Chunk) -> tuple[Tensor, ...]:
+            from keras import ops
+
+            latents = ops.cast(encode(chunk.pixels), "float16")
+            return latents, chunk.tokens, chunk.weights, chunk.codes
+
+        super().__init__(stream, columns, ROOM, FIRST_PICTURES, seed, before)
         self._rng = np.random.default_rng(seed)
-        first = FIRST_PICTURES if before is None else before
-        while self._pool.added < first:
-            self._take(wait_for_one=True)
-        if self._ends:
-            stream.close()
 
     def draw(self, size: int) -> tuple[Tensor, ...]:
         """As `Latents.draw`: one of each row's captions."""
         from keras import ops
 
-        latents, tokens, weights, codes = self._pool.draw(size)
+        latents, tokens, weights, codes = super().draw(size)
         chosen = tokens[np.arange(size), self._rng.integers(0, tokens.shape[1], size)]
         return ops.cast(latents, "float32"), ops.cast(chosen, "int32"), weights, codes
-
-    def tend(self) -> None:
-        """Encode what is ready."""
-        if not self._ends:
-            self._take()
-
-    def _take(self, wait_for_one: bool = False) -> None:
-        from keras import ops
-
-        for chunk in self._stream.ready(wait_for_one):
-            latents = ops.cast(self._encode(chunk.pixels), "float16")
-            self._pool.add(latents, chunk.tokens, chunk.weights, chunk.codes)

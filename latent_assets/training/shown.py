@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -15,8 +14,8 @@ from latent_assets.training import dataset
 from latent_assets.training.captions import COLOURS, SCENES
 from latent_assets.training.cutouts import SIZE
 from latent_assets.training.dataset import Record
-from latent_assets.training.pools import new_pool
-from latent_assets.training.stream import PictureStream
+from latent_assets.training.examples import Composed
+from latent_assets.training.stream import Chunk, PictureStream
 
 SIDE = 128
 BACKGROUNDS = (*sorted(COLOURS), *sorted(SCENES))
@@ -70,34 +69,14 @@ class Shown:
         """See `Examples`: all pictures are there."""
 
 
-class LiveShown:
-    """Labelled pictures that other processes compose while the judge learns.
-
-    before: compose so many first and none after, so that the learning has all cores to itself;
-    None: a few first, the others meanwhile, and the oldest of ROOM make room for new ones.
-    """
+class LiveShown(Composed):
+    """Labelled pictures that other processes compose; before: see `Composed`."""
 
     def __init__(self, stream: PictureStream, before: int | None = None) -> None:
-        first = FIRST_PICTURES if before is None else before
-        room = ROOM if before is None else before
-        self._stream, self._pool, self._ends = stream, new_pool(room, 7), before is not None
-        while self._pool.added < first:
-            self._take(wait_for_one=True)
-        if self._ends:
-            stream.close()
+        def columns(chunk: Chunk) -> Labelled:
+            return labelled(chunk.records, chunk.pixels)
 
-    def draw(self, size: int) -> tuple[Any, ...]:
-        """Rows of `Labelled`; on torch, tensors."""
-        return self._pool.draw(size)
-
-    def tend(self) -> None:
-        """Take in what is ready."""
-        if not self._ends:
-            self._take()
-
-    def _take(self, wait_for_one: bool = False) -> None:
-        for chunk in self._stream.ready(wait_for_one):
-            self._pool.add(*labelled(chunk.records, chunk.pixels))
+        super().__init__(stream, columns, ROOM, FIRST_PICTURES, 7, before)
 
 
 def background_label(name: str) -> int:

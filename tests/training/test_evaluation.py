@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from fake_composing import Composing
 from PIL import Image
 
 from latent_assets.training.captions import Scene
@@ -67,25 +68,13 @@ def test_the_judge_sees_means_of_four_pixels():
     assert shrink(pictures).shape == (1, 128, 128, 3)
 
 
-class Composing:
-    """Stands for the processes that compose: chunks of three pictures, level after level."""
-
-    def __init__(self):
-        self.made, self.closed = 0, False
-
-    def ready(self, wait_for_one=False):
-        del wait_for_one
-        self.made += 1
-        pixels = np.full((3, 256, 256, 3), self.made, np.uint8)
-        records = [Record(Scene(self.made, "blue"))] * 3
-        yield Chunk(pixels, np.zeros(3), np.zeros(3), np.zeros(3), records)
-
-    def close(self):
-        self.closed = True
+def chunk(level):
+    pixels = np.full((3, 256, 256, 3), level, np.uint8)
+    return Chunk(pixels, np.zeros(3), np.zeros(3), np.zeros(3), [Record(Scene(level, "blue"))] * 3)
 
 
 def test_the_judge_may_have_all_cores_once_its_pictures_are_composed():
-    composing = Composing()
+    composing = Composing(chunk)
     shown = LiveShown(composing, before=7)
     assert composing.made == 3
     assert composing.closed
@@ -100,7 +89,7 @@ def test_the_judge_may_have_all_cores_once_its_pictures_are_composed():
 
 def test_the_judge_is_shown_new_pictures_while_it_learns(monkeypatch):
     monkeypatch.setattr("latent_assets.training.shown.FIRST_PICTURES", 7)
-    composing = Composing()
+    composing = Composing(chunk)
     shown = LiveShown(composing)
     assert (composing.made, composing.closed) == (3, False)
     shown.tend()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from fake_composing import Composing
 
 from latent_assets.diffusion.embedded.nets import LATENT_SHAPE
 from latent_assets.training.examples import LiveLatents
@@ -12,23 +13,12 @@ from latent_assets.training.stream import Chunk
 CAPTIONS = 4
 
 
-class Composing:
-    """Stands for the processes that compose: chunks of three pictures, level after level."""
-
-    def __init__(self):
-        self.made, self.closed = 0, False
-
-    def ready(self, wait_for_one=False):
-        del wait_for_one
-        self.made += 1
-        pixels = np.full((3, 256, 256, 3), self.made, np.uint8)
-        tokens = np.full((3, CAPTIONS, 2, 16), 100 * self.made, np.int16)
-        tokens += np.arange(CAPTIONS, dtype=np.int16)[:, None, None]
-        level = np.full(3, self.made, np.float32)
-        yield Chunk(pixels, tokens, level, np.repeat(level[:, None], 64, axis=1), [])
-
-    def close(self):
-        self.closed = True
+def chunk(level):
+    pixels = np.full((3, 256, 256, 3), level, np.uint8)
+    tokens = np.full((3, CAPTIONS, 2, 16), 100 * level, np.int16)
+    tokens += np.arange(CAPTIONS, dtype=np.int16)[:, None, None]
+    levels = np.full(3, level, np.float32)
+    return Chunk(pixels, tokens, levels, np.repeat(levels[:, None], 64, axis=1), [])
 
 
 def encode(pixels):
@@ -48,7 +38,7 @@ def drawn(examples):
 
 
 def test_the_denoiser_may_have_all_cores_once_its_pictures_are_composed():
-    composing = Composing()
+    composing = Composing(chunk)
     examples = LiveLatents(composing, encode, seed=1, before=7)
     assert (composing.made, composing.closed) == (3, True)
     examples.tend()
@@ -59,7 +49,7 @@ def test_the_denoiser_may_have_all_cores_once_its_pictures_are_composed():
 
 def test_the_denoiser_learns_from_new_pictures_meanwhile(monkeypatch):
     monkeypatch.setattr("latent_assets.training.examples.FIRST_PICTURES", 7)
-    composing = Composing()
+    composing = Composing(chunk)
     examples = LiveLatents(composing, encode, seed=1)
     assert (composing.made, composing.closed) == (3, False)
     examples.tend()
@@ -70,6 +60,6 @@ def test_the_denoiser_learns_from_new_pictures_meanwhile(monkeypatch):
 @pytest.mark.parametrize("before", [None, 3])
 def test_rows_are_drawn_alike_from_one_seed(before, monkeypatch):
     monkeypatch.setattr("latent_assets.training.examples.FIRST_PICTURES", 3)
-    first, second = (LiveLatents(Composing(), encode, 5, before).draw(50) for _ in range(2))
+    first, second = (LiveLatents(Composing(chunk), encode, 5, before).draw(50) for _ in range(2))
     for one, other in zip(first, second, strict=True):
         np.testing.assert_array_equal(np.asarray(one), np.asarray(other))
